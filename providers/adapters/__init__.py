@@ -1,0 +1,18 @@
+"""Every wire format by name. A new one is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.adapters.anthropic import AnthropicAdapter
+from providers.adapters.base import Adapter
+from providers.adapters.gemini import GeminiAdapter
+from providers.adapters.ollama import OllamaAdapter
+from providers.adapters.openai import OpenAIAdapter
+
+ADAPTERS: Mapping[str, Adapter] = {
+    "anthropic": AnthropicAdapter(),
+    "gemini": GeminiAdapter(),
+    "ollama": OllamaAdapter(),
+    "openai": OpenAIAdapter(),
+}

@@ -1,0 +1,232 @@
+"""OpenAI's chat completions, embeddings and model list, which most hosts speak; where they differ
+is data.
+
+``openai_request`` builds a chat (and lists the quirks), ``openai_messages`` its conversation,
+``openai_answer`` reads what comes back, ``openai_usage`` the tokens. Embeddings know two quirks:
+``drop`` and ``rename``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from providers.adapters import openai_request
+from providers.adapters.base import Host
+from providers.adapters.changes import Changes
+from providers.adapters.explaining import explain, explain_value
+from providers.adapters.openai_answer import AnswerReader, ChatStream, failed
+from providers.adapters.openai_pieces import FORMAT
+from providers.adapters.openai_usage import read_usage
+from providers.adapters.reading import (
+    as_dict,
+    as_int,
+    as_list,
+    as_names,
+    as_str,
+    decode,
+    first_int,
+    reply_dict,
+)
+from providers.catalogue.spec import Feature, ModelSpec
+from providers.chat import ChatRequest, ChatResponse
+from providers.embedding import EmbeddingRequest, EmbeddingResponse
+from providers.errors import CallError, InvalidRequest, ServerError
+from providers.events import Accumulator
+from providers.wire import WireReply, WireRequest
+
+Json = dict[str, Any]
+
+
+class OpenAIAdapter:
+    name = FORMAT
+
+    def build(self, request: ChatRequest, host: Host) -> WireRequest:
+        return openai_request.build(request, host)
+
+    def parse(self, reply: WireReply, host: Host) -> ChatResponse:
+        value = reply_dict(reply)
+        if failed(value):
+            raise explain_value(value)
+        if not isinstance(value.get("choices"), list):
+            raise _nonsense("choices", reply)
+        reader, answer = AnswerReader(whole=True), Accumulator()
+        answer.extend(reader.chunk(value))
+        answer.extend(reader.end())
+        return answer.response()
+
+    def stream(self, host: Host) -> ChatStream:
+        return ChatStream()
+
+    def explain(self, reply: WireReply, host: Host) -> CallError:
+        return explain(reply)
+
+    def build_embedding(self, request: EmbeddingRequest, host: Host) -> WireRequest:
+        path = host.path("embeddings", "/embeddings")
+        if not path:
+            raise InvalidRequest("This provider has no embeddings. Choose another integration.")
+        changes = Changes()
+        said = {
+            "encoding_format": "float",
+            "dimensions": request.dimensions,
+            "user": request.user,
+            "task": request.task,
+        }
+        refused = as_names(host.quirk("drop"))
+        rename = as_dict(host.quirk("rename"))
+        body: Json = {"model": request.model, "input": list(request.inputs)}
+        for name, value in said.items():
+            if value is None or (name == "encoding_format" and name in refused):
+                continue
+            if name in refused or (name == "task" and "task" not in rename):
+                changes.dropped(name, "the model does not take it")
+            else:
+                body[as_str(rename.get(name)) or name] = value
+        changes.foreign_extras(request, FORMAT)
+        own = request.extra.get(FORMAT, {})
+        return WireRequest("POST", path, {**own, **body}, changes=changes.result())
+
+    def parse_embedding(self, reply: WireReply, host: Host) -> EmbeddingResponse:
+        value = reply_dict(reply)
+        if failed(value):
+            raise explain_value(value)
+        items = [as_dict(item) for item in as_list(value.get("data"))]
+        if not items:
+            raise _nonsense("data", reply)
+        items.sort(key=lambda item: as_int(item.get("index")))
+        vectors = tuple(_vector(item.get("embedding"), reply) for item in items)
+        return EmbeddingResponse(
+            as_str(value.get("model")), vectors, read_usage(value.get("usage"))
+        )
+
+    def build_models(self, host: Host) -> WireRequest:
+        path = host.path("models", "/models")
+        if not path:
+            raise InvalidRequest("This provider has no list of models. Type the model's name.")
+        return WireRequest("GET", path)
+
+    def parse_models(self, reply: WireReply, host: Host) -> tuple[ModelSpec, ...]:
+        try:
+            value = decode(reply.body)
+        except ValueError:
+            value = None
+        # Together answers a bare list.
+        items = value if isinstance(value, list) else as_dict(value).get("data")
+        if not isinstance(items, list):
+            raise _nonsense("data", reply)
+        models = {as_str(item.get("id")): _model(item) for item in map(as_dict, items)}
+        return tuple(model for name, model in models.items() if name)
+
+
+def _nonsense(field: str, reply: WireReply) -> ServerError:
+    return ServerError(
+        "The provider's answer lacks what it should hold. Check the integration's base URL.",
+        detail=f"no usable {field!r} in {reply.body[:500].decode('utf-8', 'replace')}",
+        upstream_status=reply.status,
+    )
+
+
+# --- embeddings -----------------------------------------------------------------------------------
+
+
+def _vector(value: object, reply: WireReply) -> tuple[float, ...]:
+    """Numbers, or base64 of 32-bit little-endian floats, which some hosts send unasked."""
+    if isinstance(value, str):
+        try:
+            data = base64.b64decode(value, validate=True)
+            floats = struct.unpack(f"<{len(data) // 4}f", data)
+        except (binascii.Error, struct.error, ValueError):
+            raise _nonsense("embedding", reply) from None
+        if not floats:
+            raise _nonsense("embedding", reply)
+        return floats
+    numbers = as_list(value)
+    if not numbers or not all(type(number) in (int, float) for number in numbers):
+        raise _nonsense("embedding", reply)
+    return tuple(map(float, numbers))
+
+
+# --- models ---------------------------------------------------------------------------------------
+
+Kind = Literal["chat", "embedding", "image", "speech", "other"]
+
+_KINDS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+    ("embedding", ("embed", "bge-", "e5-", "gte-")),
+    ("speech", ("whisper", "tts", "transcribe", "audio-preview", "voxtral", "playai", "orpheus")),
+    ("image", ("dall-e", "gpt-image", "imagen", "flux", "stable-diffusion", "sora")),
+    ("other", ("moderation", "rerank", "ocr", "guard", "davinci-002", "babbage-002", "realtime")),
+)
+
+
+_OUTPUTS: Mapping[str, Kind] = {
+    "embeddings": "embedding",
+    "image": "image",
+    "audio": "speech",
+    "speech": "speech",
+}
+
+
+def _kind(item: Json) -> Kind:
+    """What a model is for: as the list says (OpenRouter, Together), else by the words in its id."""
+    outputs = as_names(as_dict(item.get("architecture")).get("output_modalities"))
+    if outputs:
+        return "chat" if "text" in outputs else _OUTPUTS.get(outputs[0], "other")
+    said = as_str(item.get("type")).lower()
+    if "embed" in said:
+        return "embedding"
+    if said in ("chat", "llm", "vlm", "language"):
+        return "chat"
+    if said in ("image", "audio", "rerank", "moderation"):
+        return _OUTPUTS.get(said, "other")
+    name = as_str(item.get("id")).lower()
+    return next((kind for kind, words in _KINDS if any(word in name for word in words)), "chat")
+
+
+def _model(item: Json) -> ModelSpec:
+    top = as_dict(item.get("top_provider"))
+    return ModelSpec(
+        id=as_str(item.get("id")),
+        name=as_str(item.get("name")) or as_str(item.get("display_name")),
+        kind=_kind(item),
+        context=first_int(
+            item.get("context_length"),
+            item.get("context_window"),  # Groq
+            item.get("max_context_length"),  # Mistral, LM Studio
+            item.get("max_model_len"),  # vLLM
+            as_dict(item.get("meta")).get("n_ctx_train"),  # llama.cpp
+        ),
+        max_output=first_int(
+            item.get("max_completion_tokens"),
+            top.get("max_completion_tokens"),
+            item.get("max_output"),
+        ),
+        capabilities=_capabilities(item),
+    )
+
+
+_PARAMETERS: dict[str, Feature] = {
+    "tools": "tools",
+    "reasoning": "reasoning",
+    "structured_outputs": "structured_output",
+}
+_FLAGS: dict[str, Feature] = {
+    "completion_chat": "chat",
+    "function_calling": "tools",
+    "vision": "vision",
+    "reasoning": "reasoning",
+}
+
+
+def _capabilities(item: Json) -> tuple[Feature, ...]:
+    """What OpenRouter (supported_parameters, architecture) and Mistral (capabilities) tell."""
+    found: list[Feature] = []
+    said = item.get("supported_parameters")
+    found += [_PARAMETERS[name] for name in map(str, as_list(said)) if name in _PARAMETERS]
+    flags = as_dict(item.get("capabilities"))
+    found += [feature for name, feature in _FLAGS.items() if flags.get(name) is True]
+    if "image" in as_list(as_dict(item.get("architecture")).get("input_modalities")):
+        found.append("vision")
+    return tuple(dict.fromkeys(found))

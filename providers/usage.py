@@ -1,0 +1,73 @@
+"""Tokens and money. All arithmetic with money is Decimal; an unknown price is None, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, in one way of counting for all providers.
+
+    ``input_tokens`` *includes* cached and cache-writing tokens (Anthropic counts them apart: its adapter adds
+    them); ``output_tokens`` *includes* reasoning (xAI and Gemini count it apart: theirs add it).
+    ``cost`` is what the provider says it charges, in US dollars, where it says so (OpenRouter).
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: Decimal | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Prices that hold for the whole call once its input is longer than ``above`` tokens."""
+
+    above: int
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens. ``source`` and ``checked`` (ISO date) say where the figures come from."""
+
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    tiers: tuple[Tier, ...] = ()
+    source: str = ""
+    checked: str = ""
+
+
+def cost(usage: Usage, price: Price) -> Decimal:
+    """What ``usage`` costs in US dollars. Cache prices that are not given fall back to the input price.
+
+    Every input token is charged exactly once: as cache read, as cache write or as plain input.
+    """
+    rates: Price | Tier = price
+    for tier in sorted(price.tiers, key=lambda tier: tier.above):
+        if usage.input_tokens > tier.above:
+            rates = tier
+    plain = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    return (
+        plain * rates.input
+        + usage.cached_tokens * read
+        + usage.cache_write_tokens * write
+        + usage.output_tokens * rates.output
+    ) / MILLION

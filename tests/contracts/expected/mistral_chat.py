@@ -1,0 +1,5 @@
+"""Mistral speaks chat completions."""
+
+from tests.contracts.expected.openai_chat import read
+
+__all__ = ["read"]

@@ -1,0 +1,314 @@
+"""Replays recorded traffic through the adapters and compares it with an independent reading.
+
+The recordings are not part of the project: they are read from RECORDINGS_DIR, by default
+``../shared/recordings/dev`` seen from the project's root, and these tests skip where the folder is absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from providers.adapters import ADAPTERS
+from providers.adapters.base import Adapter, Host
+from providers.catalogue.spec import Auth, ProviderSpec
+from providers.chat import ChatRequest, ChatResponse, Choice, Message, Text, ToolCall
+from providers.errors import CallError, RateLimited
+from providers.events import Accumulator, Ended, Event, Failed, Finished, Started
+from providers.wire import WireReply
+from tests.contracts.expected import Expected, Recording, json_or_text, unique
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(os.environ.get("RECORDINGS_DIR", ROOT.parent / "shared" / "recordings" / "dev"))
+
+ADAPTER_OF = {
+    "openai_chat": "openai",
+    "mistral_chat": "openai",
+    "openai_embeddings": "openai",
+    "anthropic_messages": "anthropic",
+    "gemini_generate": "gemini",
+    "gemini_embed": "gemini",
+    "ollama_chat": "ollama",
+}
+
+NOT_CARRIED = {
+    "anthropic_count_tokens": "counting tokens is not an operation yet",
+    "bedrock_converse": "the Bedrock format is not carried yet",
+    "bedrock_count_tokens": "counting tokens is not an operation yet",
+    "bedrock_invoke": "the Bedrock format is not carried yet",
+    "cohere_chat": "the Cohere format is not carried yet",
+    "cohere_embed": "the Cohere format is not carried yet",
+    "gemini_count_tokens": "counting tokens is not an operation yet",
+    "gemini_interactions": "the interactions API is not carried yet",
+    "hf_inference": "the old inference API is not a chat format",
+    "models_list": "lists of models are read in tests/providers",
+    "ollama_generate": "the prompt API is not carried",
+    "openai_audio_transcriptions": "speech is not carried yet",
+    "openai_completions": "the legacy prompt API is not carried",
+    "openai_images": "images are not carried yet",
+    "openai_moderations": "moderation is not carried",
+    "openai_responses": "the Responses API is not carried yet",
+    "openai_responses_compact": "the Responses API is not carried yet",
+    "openai_responses_input_tokens": "the Responses API is not carried yet",
+    "rerank": "reranking is not carried yet",
+}
+
+
+def load() -> list[Any]:
+    if not FOLDER.is_dir():
+        skip = pytest.mark.skip(reason=f"no recordings in {FOLDER}; set RECORDINGS_DIR")
+        return [pytest.param({}, marks=skip, id="no-recordings")]
+    found = []
+    for path in sorted(FOLDER.glob("*.json")):
+        recording = json.loads(path.read_text(encoding="utf-8"))
+        if recording["protocol"] not in NOT_CARRIED:
+            found.append(pytest.param(recording, id=path.stem))
+    return found
+
+
+RECORDINGS = load()
+
+
+def params(keep) -> list[Any]:
+    return [p for p in RECORDINGS if not p.values[0] or keep(p.values[0])]
+
+
+def ok(recording: Recording) -> bool:
+    return int(recording["response"]["status"]) < 400
+
+
+def is_chat(recording: Recording) -> bool:
+    return recording["protocol"] not in ("openai_embeddings", "gemini_embed")
+
+
+def is_stream(recording: Recording) -> bool:
+    """Gemini without SSE streams one JSON array, which is recorded as JSON."""
+    response = recording["response"]
+    return bool(recording["stream"]) and (
+        "body_text" in response or isinstance(response["body"], list)
+    )
+
+
+ANSWERS = params(lambda r: ok(r) and is_chat(r) and "body" in r["response"] and not r["stream"])
+STREAMS = params(lambda r: ok(r) and is_chat(r) and is_stream(r))
+ERRORS = params(lambda r: not ok(r))
+EMBEDDINGS = params(lambda r: ok(r) and not is_chat(r))
+
+
+def adapter_of(recording: Recording) -> Adapter:
+    name = ADAPTER_OF[recording["protocol"]]
+    if name not in ADAPTERS:
+        pytest.skip(f"the {name} adapter is not here yet")
+    return ADAPTERS[name]
+
+
+def host_of(recording: Recording) -> Host:
+    spec = ProviderSpec(
+        id="recorded",
+        name="Recorded",
+        description="",
+        category="llm",
+        adapter=ADAPTER_OF[recording["protocol"]],
+        auth=(Auth(id="none", type="none", label="None", place="none"),),
+    )
+    return Host(spec)
+
+
+def expected_of(recording: Recording) -> Expected:
+    module = importlib.import_module(f"tests.contracts.expected.{recording['protocol']}")
+    expected: Expected = module.read(recording)
+    return expected
+
+
+def body_of(recording: Recording) -> bytes:
+    response = recording["response"]
+    if "body_base64" in response:
+        return base64.b64decode(response["body_base64"])
+    if "body_text" in response:
+        return str(response["body_text"]).encode()
+    return msgspec.json.encode(response["body"])
+
+
+def reply_of(recording: Recording) -> WireReply:
+    response = recording["response"]
+    headers = {name.lower(): value for name, value in response["headers"].items()}
+    return WireReply(response["status"], headers, body_of(recording))
+
+
+def whole(data: bytes) -> list[bytes]:
+    return [data]
+
+
+def byte_by_byte(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+def random_cuts(data: bytes) -> list[bytes]:
+    dice = random.Random(len(data))
+    cuts = sorted(dice.sample(range(len(data)), min(len(data) - 1, 25)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+def events_of(recording: Recording, pieces: list[bytes]) -> list[Event]:
+    parser = adapter_of(recording).stream(host_of(recording))
+    events = [event for piece in pieces for event in parser.feed(piece)]
+    return [*events, *parser.close()]
+
+
+def test_every_protocol_is_carried_or_excluded_with_a_reason():
+    if not FOLDER.is_dir():
+        pytest.skip(f"no recordings in {FOLDER}; set RECORDINGS_DIR")
+    found = {json.loads(p.read_text(encoding="utf-8"))["protocol"] for p in FOLDER.glob("*.json")}
+    assert found <= set(ADAPTER_OF) | set(NOT_CARRIED)
+
+
+@pytest.mark.parametrize("recording", ANSWERS)
+def test_answer_holds_what_the_recording_holds(recording):
+    adapter, reply, host = adapter_of(recording), reply_of(recording), host_of(recording)
+    expected = expected_of(recording)
+    if expected.failed:
+        with pytest.raises(CallError):
+            adapter.parse(reply, host)
+    else:
+        compare(adapter.parse(reply, host), expected)
+
+
+@pytest.mark.parametrize("recording", STREAMS)
+def test_stream_holds_what_the_recording_holds(recording):
+    events = events_of(recording, whole(body_of(recording)))
+    expected = expected_of(recording)
+    accumulator = Accumulator()
+    accumulator.extend(events)
+    compare(accumulator.response(), expected)
+    assert isinstance(events[-1], Failed if expected.failed else Ended)
+
+
+@pytest.mark.parametrize("recording", STREAMS)
+def test_stream_is_the_same_however_it_is_cut(recording):
+    data = body_of(recording)
+    events = events_of(recording, whole(data))
+    assert same(events_of(recording, random_cuts(data)), events)
+    assert same(events_of(recording, byte_by_byte(data)), events)
+
+
+@pytest.mark.parametrize("recording", STREAMS)
+def test_stream_keeps_the_order_of_events(recording):
+    events = events_of(recording, whole(body_of(recording)))
+    assert isinstance(events[0], Started | Failed)
+    assert sum(isinstance(event, Started) for event in events) <= 1
+    finished = [event.choice for event in events if isinstance(event, Finished)]
+    assert len(finished) == len(set(finished))
+    assert [event for event in events if isinstance(event, Ended | Failed)] == events[-1:]
+
+
+@pytest.mark.parametrize("recording", STREAMS)
+def test_stream_that_loses_its_second_half_fails(recording):
+    data = body_of(recording)
+    events = events_of(recording, [data[: len(data) // 2]])
+    assert isinstance(events[-1], Failed)
+
+
+@pytest.mark.parametrize("recording", ERRORS)
+def test_error_is_explained_in_our_words(recording):
+    reply = reply_of(recording)
+    error = adapter_of(recording).explain(reply, host_of(recording))
+    assert isinstance(error, CallError)
+    assert error.upstream_status == reply.status
+    assert error.retryable == (reply.status == 429 or reply.status == 500)
+    assert said_by_provider(recording) not in error.message
+    if "retry-after" in reply.headers:
+        assert error.retry_after is not None
+    else:
+        assert error.retry_after is None or isinstance(error, RateLimited)
+
+
+@pytest.mark.parametrize("recording", EMBEDDINGS)
+def test_embeddings_are_read(recording):
+    response = adapter_of(recording).parse_embedding(reply_of(recording), host_of(recording))
+    body = recording["response"]["body"]
+    assert len(response.vectors) == len(body.get("data") or body["embeddings"])
+    assert all(isinstance(number, float) for vector in response.vectors for number in vector)
+    assert len({len(vector) for vector in response.vectors}) == 1
+    said = body.get("usage") or {}
+    if said:
+        assert response.usage is not None
+        assert response.usage.input_tokens == said.get("prompt_tokens", said["total_tokens"])
+
+
+@pytest.mark.parametrize("recording", ANSWERS)
+def test_answer_can_be_sent_back_in_the_next_turn(recording):
+    adapter, host = adapter_of(recording), host_of(recording)
+    if expected_of(recording).failed:
+        return
+    response = adapter.parse(reply_of(recording), host)
+    question = Message("user", (Text("Hello"),))
+    for choice in response.choices:
+        turn = Message("assistant", choice.parts)
+        request = ChatRequest("m", (question, turn, question))
+        assert adapter.build(request, host).content()
+
+
+def compare(response: ChatResponse, expected: Expected) -> None:
+    if expected.model is not None:
+        assert response.model == expected.model
+    assert len(response.choices) == max(1, len(expected.choices))
+    for choice, wanted in zip(response.choices, expected.choices, strict=False):
+        assert choice.text == wanted.text
+        assert joined(choice, "Reasoning") == wanted.reasoning
+        assert joined(choice, "Refusal") == wanted.refusal
+        compare_calls(choice.tool_calls, wanted.tool_calls)
+        if wanted.finish is not None:
+            assert choice.finish == wanted.finish
+        if wanted.citations is not None:
+            assert cited(choice) == wanted.citations
+    if expected.usage is None:
+        assert response.usage is None
+    else:
+        assert response.usage is not None
+        said = {name: getattr(response.usage, name) for name in expected.usage}
+        assert said == dict(expected.usage)
+
+
+def compare_calls(calls: tuple[ToolCall, ...], wanted: list[Any]) -> None:
+    assert [call.name for call in calls] == [call.name for call in wanted]
+    assert [json_or_text(call.arguments) for call in calls] == [c.arguments for c in wanted]
+    assert len({call.id for call in calls}) == len(calls)
+    for call, want in zip(calls, wanted, strict=True):
+        assert call.id
+        if want.id:
+            assert call.id == want.id
+
+
+def joined(choice: Choice, kind: str) -> str:
+    return "".join(part.text for part in choice.parts if type(part).__name__ == kind)  # type: ignore[union-attr]  # kinds with a text
+
+
+def cited(choice: Choice) -> list[str]:
+    texts = [part for part in choice.parts if isinstance(part, Text)]
+    notes = [citation for part in texts for citation in part.citations]
+    return unique([note.url or note.title or "" for note in notes])
+
+
+def same(left: list[Event], right: list[Event]) -> bool:
+    """Events are equal; exceptions have no equality, so errors are compared by what they say."""
+    return list(map(told, left)) == list(map(told, right))
+
+
+def told(event: Event) -> object:
+    if isinstance(event, Failed):
+        return type(event.error), event.error.message, event.error.detail
+    return event
+
+
+def said_by_provider(recording: Recording) -> str:
+    body = recording["response"].get("body", recording["response"].get("body_text"))
+    error = body.get("error", body) if isinstance(body, dict) else body
+    return str(error.get("message", error) if isinstance(error, dict) else error)

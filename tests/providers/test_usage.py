@@ -1,0 +1,50 @@
+from decimal import Decimal
+
+import pytest
+
+from providers.usage import Price, Tier, Usage, cost
+
+PRICE = Price(Decimal(2), Decimal(10), Decimal("0.5"), Decimal("2.5"))
+
+
+def test_total_is_input_and_output():
+    assert Usage(3, 4, cached_tokens=2, reasoning_tokens=1).total_tokens == 7
+
+
+@pytest.mark.parametrize(
+    ("usage", "dollars"),
+    [
+        (Usage(), "0"),
+        (Usage(1_000_000, 0), "2"),
+        (Usage(0, 1_000_000), "10"),
+        (Usage(1_000_000, 0, cached_tokens=1_000_000), "0.5"),
+        (Usage(1_000_000, 0, cache_write_tokens=1_000_000), "2.5"),
+        (Usage(1000, 100, 600, 300, 50), "0.00225"),
+    ],
+)
+def test_each_token_is_charged_once(usage, dollars):
+    assert cost(usage, PRICE) == Decimal(dollars)
+
+
+def test_cache_without_a_price_costs_the_input_price():
+    assert cost(Usage(1_000_000, 0, 500_000, 500_000), Price(Decimal(2), Decimal(0))) == Decimal(2)
+
+
+def test_counts_that_contradict_each_other_cost_no_less_than_nothing():
+    assert cost(Usage(10, 0, cached_tokens=20), PRICE) == Decimal("0.00001")
+
+
+TIERED = Price(
+    Decimal(1),
+    Decimal(1),
+    tiers=(Tier(200, Decimal(3), Decimal(3)), Tier(100, Decimal(2), Decimal(2), Decimal(1))),
+)
+
+
+@pytest.mark.parametrize(("tokens", "rate"), [(100, 1), (101, 2), (200, 2), (201, 3)])
+def test_tier_holds_for_the_whole_call_above_its_limit(tokens, rate):
+    assert cost(Usage(tokens, 10), TIERED) == Decimal((tokens + 10) * rate) / 1_000_000
+
+
+def test_tier_has_its_own_cache_price():
+    assert cost(Usage(150, 0, cached_tokens=150), TIERED) == Decimal(150) / 1_000_000
