@@ -1,0 +1,6 @@
+from integrations.models.audit import AuditEvent
+from integrations.models.integration import Integration, Status
+from integrations.models.revision import Revision
+from integrations.models.token import AccessToken, TokenState
+
+__all__ = ["AccessToken", "AuditEvent", "Integration", "Revision", "Status", "TokenState"]
