@@ -1,0 +1,111 @@
+"""The machine front: every URL that programs call, on one screen.
+
+``application`` is plain ASGI under Starlette's router, without middleware: what a call needs is done in
+``endpoints/exchange.py``, once. ``lifespan`` holds what calls share; the server entry runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from django.conf import settings
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from aiproxy.endpoints import anthropic, missing, native, openai
+from aiproxy.gateway.pipeline import Gateway
+from aiproxy.upstream.client import shared
+from aiproxy.upstream.send import Timeouts
+from aiproxy.usage.recorder import Recorder
+from integrations import live
+
+log = structlog.get_logger(__name__)
+
+PREFIXES = ("/api/ai/", "/api/proxy/", "/v1/", "/v1beta/")
+"""Paths that belong to this front; everything else is the website's."""
+
+REFRESH_SECONDS = 1.0
+"""How soon a change made by another worker (a revoked token, an edited integration) is seen here."""
+
+DRAIN_SECONDS = 5.0
+
+routes = Router(
+    [
+        Route("/api/ai/chat", native.chat),
+        Route("/api/ai/vision", native.vision),
+        Route("/api/ai/generate", native.generate),
+        Route("/api/ai/embeddings", native.embeddings),
+        Route("/v1/chat/completions", openai.chat),
+        Route("/v1/embeddings", openai.embeddings),
+        Route("/v1/models", openai.models),
+        Route("/v1/models/{model:path}", openai.model),
+        Route("/v1/messages", anthropic.messages),
+    ],
+    redirect_slashes=False,
+    default=missing.answer,
+)
+
+
+class Application:
+    def __init__(self) -> None:
+        self.gateway: Gateway | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.gateway is None:
+            raise RuntimeError(
+                "The gateway has not been started: run aiproxy.app.lifespan around the server."
+            )
+        scope["aim.gateway"] = self.gateway
+        await routes(scope, receive, send)
+
+
+application = Application()
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """Start what calls share, and at the end let no call vanish without its usage record."""
+    upstream, recorder = shared(), Recorder()
+    await upstream.open()
+    recorder.start()
+    gateway = Gateway(upstream, recorder, timeouts())
+    application.gateway = gateway
+    refresher = asyncio.create_task(_refresh())
+    try:
+        yield
+    finally:
+        refresher.cancel()
+        await _end_calls(gateway)
+        application.gateway = None
+        await recorder.stop()
+        await upstream.close()
+
+
+def timeouts() -> Timeouts:
+    return Timeouts(
+        connect=settings.AIM_CONNECT_TIMEOUT,
+        first_byte=settings.AIM_FIRST_TOKEN_TIMEOUT,
+        idle=settings.AIM_IDLE_TIMEOUT,
+        total=settings.AIM_TOTAL_TIMEOUT,
+    )
+
+
+async def _refresh() -> None:
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        try:
+            await live.refresh()
+        except Exception as error:  # noqa: BLE001  # an absent database must not stop the watch for its return
+            log.warning("live.refresh_failed", error=type(error).__name__)
+
+
+async def _end_calls(gateway: Gateway) -> None:
+    calls = tuple(gateway.calls)
+    for task in calls:
+        task.cancel()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await asyncio.gather(*calls, return_exceptions=True)

@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AiproxyConfig(AppConfig):
+    name = "aiproxy"
+    verbose_name = "Gateway"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,104 @@
+"""What the endpoints of all dialects share: from a parsed request to a rendered answer."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from urllib.parse import quote
+from uuid import UUID
+
+from aiproxy.endpoints.exchange import Exchange
+from aiproxy.gateway import pipeline
+from aiproxy.gateway.call import Call
+from aiproxy.protocols.base import Context, EmbeddingProtocol
+from providers.chat import ChatRequest
+from providers.errors import InvalidRequest
+from providers.events import Ended
+
+
+async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat") -> None:
+    """Answer a chat call, whole or as a stream. Pictures need the scope ``vision`` too."""
+    exchange.caller.need("vision" if operation == "vision" else "chat")
+    if request.has_images:
+        exchange.caller.need("vision")
+    call = _call(exchange, operation, request.model, stream=request.stream)
+    if request.stream:
+        await _stream(exchange, call, request)
+        return
+    response = await pipeline.chat(exchange.gateway, call, request)
+    body = exchange.protocol.render_response(response, _context(exchange, call))
+    await exchange.reply(body, headers=_headers(call))
+
+
+async def embeddings(exchange: Exchange, protocol: EmbeddingProtocol) -> None:
+    """Answer an embeddings call in a dialect that has them."""
+    exchange.caller.need("embeddings")
+    request = protocol.parse_embedding(exchange.body)
+    call = _call(exchange, "embeddings", request.model)
+    response = await pipeline.embed(exchange.gateway, call, request)
+    body = protocol.render_embedding(response, _context(exchange, call))
+    await exchange.reply(body, headers=_headers(call))
+
+
+async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
+    async with aclosing(pipeline.chat_stream(exchange.gateway, call, request)) as events:
+        first = await anext(events)
+        context = _context(exchange, call)
+        await exchange.begin_stream(exchange.protocol.stream(context), _headers(call))
+        await exchange.event(first)
+        async for event in events:
+            if isinstance(event, Ended):
+                context.cost = call.cost
+            await exchange.event(event)
+    await exchange.end_stream()
+
+
+def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = False) -> Call:
+    return Call(
+        request_id=exchange.request_id,
+        caller=exchange.caller,
+        dialect=exchange.protocol.name,
+        operation=operation,
+        requested_model=model,
+        stream=stream,
+        integration_id=_integration_id(exchange.header("x-integration-id")),
+    )
+
+
+def _integration_id(text: str) -> UUID | None:
+    if not text:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest(
+            "X-Integration-Id must be the id of an integration, as its page and GET /api/integrations show it.",
+            param="X-Integration-Id",
+        ) from None
+
+
+def _context(exchange: Exchange, call: Call) -> Context:
+    assert call.target is not None
+    return Context(
+        request_id=exchange.request_id,
+        id=exchange.request_id.removeprefix("req_"),
+        model=call.requested_model or call.target.model,
+        provider=call.target.connection.provider.id,
+        integration_id=str(call.target.connection.id),
+        created=int(time.time()),
+        style=exchange.protocol.style(exchange.body),
+        cost=call.cost,
+        changes=call.changes,
+    )
+
+
+def _headers(call: Call) -> dict[str, str]:
+    assert call.target is not None
+    headers = {
+        "x-aim-provider": call.target.connection.provider.id,
+        "x-aim-integration": str(call.target.connection.id),
+        "x-aim-model": quote(call.target.model, safe="/:@. "),
+    }
+    if call.changes:
+        headers["x-aim-changes"] = "; ".join(map(str, call.changes)).replace("\n", " ")[:2000]
+    return headers

@@ -1,0 +1,266 @@
+"""One machine request and its answer: reading the body, telling when the caller leaves, writing JSON or a stream.
+
+Every machine URL is an ``Endpoint``. It authenticates before it reads a byte of the body, and turns whatever
+goes wrong into the error object of the caller's dialect, as an HTTP status or as the last event of a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+from django.conf import settings
+from starlette.types import Message, Receive, Scope, Send
+
+from aiproxy.endpoints.caller import caller_of
+from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from aiproxy.gateway.pipeline import Gateway
+from aiproxy.protocols.base import Protocol, Renderer, encode
+from integrations.tokens import Caller
+from providers.errors import CallError, InvalidRequest, ServerError
+from providers.events import Event, Failed
+
+log = structlog.get_logger(__name__)
+
+BODY_SECONDS = 10.0
+"""A caller that needs longer to send its request is holding a connection, not calling."""
+
+Handler = Callable[["Exchange"], Awaitable[None]]
+Headers = Mapping[str, str]
+
+_POSITION = re.compile(r" ?\(byte (\d+)\)")
+
+
+@dataclass(slots=True)
+class Exchange:
+    protocol: Protocol
+    scope: Scope
+    receive: Receive
+    send: Send
+    request_id: str
+    caller: Caller = field(init=False)
+    body: Any = None
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    renderer: Renderer | None = None
+    started: bool = False
+    ended: bool = False
+    left: bool = False
+
+    @property
+    def gateway(self) -> Gateway:
+        gateway: Gateway = self.scope["aim.gateway"]
+        return gateway
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name.encode(), b"").decode("latin-1").strip()
+
+    async def reply(self, value: Any, status: int = 200, headers: Headers | None = None) -> None:
+        """Answer with ``value`` as JSON."""
+        content = encode(value)
+        await self._start(
+            status,
+            {
+                "content-type": "application/json",
+                "content-length": str(len(content)),
+                "cache-control": "no-store",
+                **(headers or {}),
+            },
+        )
+        await self._write(content, more=False)
+
+    async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
+        self.renderer = renderer
+        await self._start(
+            200,
+            {
+                "content-type": "text/event-stream; charset=utf-8",
+                "cache-control": "no-store",
+                "x-accel-buffering": "no",
+                **headers,
+            },
+        )
+
+    async def event(self, event: Event) -> None:
+        assert self.renderer is not None
+        data = self.renderer.render(event)
+        if data:
+            await self._write(data)
+
+    async def end_stream(self) -> None:
+        await self._write(b"", more=False)
+
+    async def fail(self, error: CallError) -> None:
+        """Tell the caller, in whatever form is still possible."""
+        if self.ended:
+            return
+        if self.renderer is not None:
+            await self.event(Failed(error))
+            await self.end_stream()
+        elif not self.started:
+            status, body, headers = self.protocol.render_error(error, self.request_id)
+            await self.reply(body, status, headers)
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        self.started = True
+        raw = [
+            (name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()
+        ]
+        raw.append((b"x-request-id", self.request_id.encode()))
+        raw.append((b"x-content-type-options", b"nosniff"))
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def _write(self, content: bytes, *, more: bool = True) -> None:
+        self.ended = not more
+        await self.send({"type": "http.response.body", "body": content, "more_body": more})
+
+
+class Endpoint:
+    """An ASGI application for one URL: ``handler`` is given an authenticated Exchange with its JSON body read."""
+
+    def __init__(self, protocol: Protocol, handler: Handler, method: str = "POST") -> None:
+        self.protocol = protocol
+        self.handler = handler
+        self.method = method
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(self.protocol, scope, receive, send, request_id())
+        task = asyncio.current_task()
+        assert task is not None
+        exchange.gateway.calls.add(task)
+        try:
+            await self._answer(exchange)
+        except CallError as error:
+            _log(exchange, error)
+            await exchange.fail(error)
+        except asyncio.CancelledError:
+            if not exchange.left:
+                await exchange.fail(
+                    ServerError("The server is shutting down. Send the call again.")
+                )
+                raise
+        except Exception as error:  # a fault of ours must still end in an answer
+            log.exception(
+                "call.crashed", request_id=exchange.request_id, error=type(error).__name__
+            )
+            await exchange.fail(
+                ServerError(
+                    f"Something went wrong on our side. Quote {exchange.request_id} to the operator."
+                )
+            )
+        finally:
+            exchange.gateway.calls.discard(task)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        if exchange.scope["method"] != self.method:
+            raise MethodNotAllowed(
+                f"This address takes {self.method}, not {exchange.scope['method']}."
+            )
+        raw = exchange.scope["headers"]
+        exchange.caller = await caller_of(raw)
+        exchange.headers = dict(raw)
+        if self.method == "POST":
+            exchange.body = parse_json(await read_body(exchange))
+        async with leaving_cancels(exchange):
+            await self.handler(exchange)
+
+
+def request_id() -> str:
+    return f"req_{secrets.token_hex(12)}"
+
+
+async def read_body(exchange: Exchange) -> bytes:
+    """The whole body; raises BodyTooLarge or BodyTooSlow without keeping what has come."""
+    limit: int = settings.AIM_MAX_BODY_BYTES
+    announced = exchange.header("content-length")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    first = await _next(exchange)
+    if not first.get("more_body"):
+        content: bytes = first.get("body", b"")
+        if len(content) > limit:
+            raise _too_large(limit)
+        return content
+    pieces = [first.get("body", b"")]
+    size = len(pieces[0])
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            more = True
+            while more:
+                message = await _next(exchange)
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                if size > limit:
+                    raise _too_large(limit)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BodyTooSlow(
+            "The request body did not arrive in time. Send it faster or smaller."
+        ) from None
+    return b"".join(pieces)
+
+
+async def _next(exchange: Exchange) -> Message:
+    message = await exchange.receive()
+    if message["type"] == "http.disconnect":
+        exchange.left = True
+        raise asyncio.CancelledError
+    return message
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The request body is larger than {limit // (1024 * 1024)} MiB. Send less at once."
+    )
+
+
+def parse_json(content: bytes) -> Any:
+    """The body as JSON; raises InvalidRequest that says where it broke."""
+    if not content:
+        raise InvalidRequest("The request has no body. Send a JSON object.")
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        where = _POSITION.search(str(error))
+        place = f" near byte {where.group(1)}" if where else ""
+        raise InvalidRequest(f"The request body is not valid JSON{place}.") from None
+    except RecursionError:
+        raise InvalidRequest("The request body is nested too deeply.") from None
+
+
+@contextlib.asynccontextmanager
+async def leaving_cancels(exchange: Exchange) -> AsyncIterator[None]:
+    """While inside, the caller's leaving cancels this task, and with it the provider's call."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    async def watch() -> None:
+        while (await exchange.receive())["type"] != "http.disconnect":
+            pass
+        if not exchange.ended:
+            exchange.left = True
+            task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+def _log(exchange: Exchange, error: CallError) -> None:
+    log.info(
+        "call.failed",
+        request_id=exchange.request_id,
+        path=exchange.scope["path"],
+        code=error.code,
+        provider=error.provider,
+        upstream_status=error.upstream_status,
+        detail=error.detail,
+    )

@@ -1,0 +1,19 @@
+"""Machine addresses that do not exist: a JSON error in the dialect of the neighbourhood, never a page."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from aiproxy.endpoints.exchange import Exchange, request_id
+from aiproxy.protocols import native, openai
+from providers.errors import NotFound
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    protocol = openai.PROTOCOL if scope["path"].startswith("/v1/") else native.PROTOCOL
+    exchange = Exchange(protocol, scope, receive, send, request_id())
+    await exchange.fail(
+        NotFound(
+            f"There is nothing at {scope['path'][:200]}. The addresses are listed at /api/docs."
+        )
+    )

@@ -1,0 +1,98 @@
+"""From what a call used to its usage record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal
+
+from aiproxy.gateway.call import Call, Target
+from aiproxy.models import UsageRecord
+from providers.errors import CallError, Cancelled, ServerError
+from providers.usage import Usage, cost
+
+CHARACTERS_PER_TOKEN = 4
+"""For estimates only; a provider's own count always wins."""
+
+
+def charge(call: Call, usage: Usage | None, received: int = 0) -> None:
+    """Note on ``call`` what it used and cost. Without the provider's count it is estimated from the bytes sent
+    and the ``received`` characters, and marked so.
+    """
+    if usage is not None:
+        call.usage, call.usage_source = usage, "provider"
+    elif received or call.finish:
+        call.usage = Usage(
+            call.sent_bytes // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN)
+        )
+        call.usage_source = "estimated"
+    if call.usage is not None and call.target is not None:
+        call.cost, call.price_source = price(call.target, call.model, call.usage)
+
+
+def price(target: Target, answered_model: str, usage: Usage) -> tuple[Decimal | None, str]:
+    """The cost in US dollars and where it comes from; (None, "") when the price is not known."""
+    provider = target.connection.provider
+    if usage.cost is not None:
+        return usage.cost, f"reported by {provider.name}"
+    if provider.free:
+        return Decimal(0), f"{provider.name} is free"
+    for name in (target.model, answered_model):
+        model = provider.model(name)
+        if model is not None and model.price is not None:
+            data = model.price
+            return cost(usage, data.price()), f"{data.source}, checked {data.checked.isoformat()}"
+    return None, ""
+
+
+def record(call: Call, error: BaseException | None) -> UsageRecord:
+    """The row for a call that has ended, with ``error`` or well."""
+    failure = _as_call_error(error)
+    usage = call.usage or Usage()
+    connection = call.target.connection if call.target else None
+    end = time.monotonic()
+    return UsageRecord(
+        at=call.at,
+        owner_id=call.caller.user_id,
+        token_id=call.caller.token_id,
+        integration_id=connection.id if connection else None,
+        integration_name=connection.name if connection else "",
+        provider_id=connection.provider.id if connection else "",
+        model=(call.model or (call.target.model if call.target else ""))[:200],
+        requested_model=call.requested_model[:200],
+        operation=call.operation,
+        dialect=call.dialect,
+        stream=call.stream,
+        outcome=failure.code if failure else UsageRecord.OK,
+        message=failure.message[:500] if failure else "",
+        http_status=failure.status if failure else 200,
+        finish=call.finish,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        usage_source=call.usage_source,
+        cost=call.cost,
+        price_source=call.price_source[:200],
+        latency_ms=_ms(call.started, end),
+        first_token_ms=None
+        if call.first_event_at is None
+        else _ms(call.started, call.first_event_at),
+        provider_ms=None if call.sent_at is None else _ms(call.sent_at, call.answered_at or end),
+        attempts=call.attempts,
+        request_id=call.request_id,
+        changes=[str(change) for change in call.changes],
+    )
+
+
+def _as_call_error(error: BaseException | None) -> CallError | None:
+    if error is None or isinstance(error, CallError):
+        return error
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Cancelled("The caller left before the answer was complete.")
+    return ServerError("Something went wrong on our side.")
+
+
+def _ms(start: float, end: float) -> int:
+    return max(0, round((end - start) * 1000))

@@ -1,0 +1,355 @@
+"""A WireRequest to its WireReply, or to the stream of its bytes.
+
+Whatever goes wrong on the way is a CallError in our own words. It never holds a URL (which may carry a key) or
+a header, and the key that was used is blacked out of what the provider answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, cast
+
+import httpx
+
+from aiproxy.fake import sandbox
+from aiproxy.upstream import transport
+from aiproxy.upstream.client import Upstream
+from integrations.live import Connection
+from providers.auth import sign
+from providers.endpoint import SANDBOX
+from providers.errors import (
+    AddressRefused,
+    AuthFailed,
+    CallError,
+    CallTimeout,
+    ConnectFailed,
+    ConnectTimedOut,
+    HostNotFound,
+    InvalidRequest,
+    NetworkError,
+    ServerError,
+    StreamCut,
+    TlsFailed,
+)
+from providers.wire import WireReply, WireRequest
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+SHORTEST_SECRET = 12
+"""Shorter values are place-holders such as ``ollama``; blacking those out would damage answers."""
+
+_HEADERS = {"user-agent": "ai-integration-marketplace", "accept": "*/*"}
+
+# What each httpx error means here. The first that fits counts, so the special ones stand first.
+_MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = (
+    (
+        transport.AddressRefused,
+        AddressRefused,
+        "{} was not called: its address is private or not encrypted, and the operator of this server "
+        "has not allowed it in AIM_PRIVATE_ENDPOINTS.",
+    ),
+    (
+        transport.HostUnknown,
+        HostNotFound,
+        "{} could not be reached: the host name in its address is not known. Check the base URL.",
+    ),
+    (
+        transport.TlsFailed,
+        TlsFailed,
+        "{} could not be reached safely: its certificate was not accepted, or it does not speak TLS. "
+        "Check the base URL.",
+    ),
+    (
+        httpx.ConnectError,
+        ConnectFailed,
+        "{} could not be reached: nothing accepts connections at its address. Check the base URL, "
+        "or try again later.",
+    ),
+    (httpx.ConnectTimeout, ConnectTimedOut, "{} could not be reached in time. Try again later."),
+    (httpx.TimeoutException, CallTimeout, "{} did not answer in time. Try again later."),
+    (
+        httpx.RemoteProtocolError,
+        ServerError,
+        "{} answered with something that is not HTTP. Check the base URL.",
+    ),
+    (
+        httpx.LocalProtocolError,
+        InvalidRequest,
+        "A header of this integration cannot be sent to {}. Check the extra headers in its settings.",
+    ),
+    (
+        httpx.TransportError,
+        NetworkError,
+        "The connection to {} broke before the answer was complete. The request may have been worked on.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. ``first_byte`` and ``idle`` are for streams: how long the first byte of the body may take, from
+    the start of the call, and each further one. A whole answer may take up to ``total``.
+    """
+
+    connect: float = 5.0
+    first_byte: float = 30.0
+    idle: float = 60.0
+    total: float = 300.0
+
+
+class Body(Protocol):
+    async def read(self) -> bytes:
+        """The next bytes as they come, ``b""`` at the end. Raises httpx.TransportError."""
+
+    async def aclose(self) -> None:
+        """Let go of it; if it has not ended, the other side learns so at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    status: int
+    headers: Mapping[str, str]
+    body: Body
+
+
+async def send(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> WireReply:
+    """The whole answer with any status but a redirect's. Raises CallError."""
+    try:
+        async with asyncio.timeout(timeouts.total):
+            head = await _begin(upstream, connection, request, timeouts)
+            return await _whole(head, connection)
+    except httpx.TransportError as error:
+        failure = _explained(error, connection)
+    except TimeoutError:
+        failure = _late(connection, f"no whole answer in {timeouts.total:g} s")
+    raise failure
+
+
+@asynccontextmanager
+async def stream(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> AsyncIterator[Streamed]:
+    """The answer as it comes. Leaving the context ends the exchange at once, wherever it stands."""
+    streamed = await _open(upstream, connection, request, timeouts)
+    try:
+        yield streamed
+    finally:
+        await streamed.aclose()
+
+
+class Streamed:
+    """An answer under way; iterate over it for the bytes, in whatever pieces they arrive.
+
+    ``reply`` is the whole answer if the status is not 200, and then there is nothing to iterate over. Iteration
+    raises StreamCut when the connection breaks, and CallTimeout when a deadline passes.
+    """
+
+    __slots__ = ("_connection", "_deadline", "_end", "_head", "_idle", "_loop", "_secrets", "reply")
+
+    def __init__(
+        self, head: Head, connection: Connection, timeouts: Timeouts, started: float
+    ) -> None:
+        self.reply: WireReply | None = None
+        self._head = head
+        self._connection = connection
+        self._secrets = _secrets(connection)
+        self._loop = asyncio.get_running_loop()
+        self._idle = timeouts.idle
+        self._end = started + timeouts.total
+        self._deadline = min(self._end, started + timeouts.first_byte)
+
+    @property
+    def reply_status(self) -> int:
+        return self._head.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._head.headers
+
+    def __aiter__(self) -> Streamed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self.reply is not None:
+            raise StopAsyncIteration
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                data = await self._head.body.read()
+        except httpx.TransportError as error:
+            failure: CallError = _cut(error, self._connection)
+        except TimeoutError:
+            failure = _late(self._connection, "the stream stood still or lasted too long")
+        else:
+            if not data:
+                raise StopAsyncIteration
+            self._deadline = min(self._end, self._loop.time() + self._idle)
+            return _blackened(data, self._secrets)
+        raise failure
+
+    async def aclose(self) -> None:
+        await self._head.body.aclose()
+
+
+async def _open(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> Streamed:
+    started = asyncio.get_running_loop().time()
+    patience = min(timeouts.first_byte, timeouts.total)
+    try:
+        async with asyncio.timeout_at(started + patience):
+            head = await _begin(upstream, connection, request, timeouts)
+            streamed = Streamed(head, connection, timeouts, started)
+            if head.status != 200:
+                streamed.reply = await _whole(head, connection)
+            return streamed
+    except httpx.TransportError as error:
+        failure = _explained(error, connection)
+    except TimeoutError:
+        failure = _late(connection, f"no first byte in {patience:g} s")
+    raise failure
+
+
+async def _begin(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> Head:
+    """Send the request and wait for the head of the answer."""
+    if connection.endpoint.scheme == SANDBOX:
+        answer = sandbox.Exchange(request)
+        return Head(answer.status, answer.headers, answer)
+    response = await upstream.exchange(_request(connection, request, timeouts))
+    head = Head(response.status_code, _plain(response.headers), cast(Body, response.stream))
+    try:
+        _check(head, connection)
+    except CallError:
+        await head.body.aclose()
+        raise
+    return head
+
+
+def _request(connection: Connection, request: WireRequest, timeouts: Timeouts) -> httpx.Request:
+    key = connection.secret.plain()
+    if not (key.isascii() and key.isprintable()):
+        raise AuthFailed("The stored key holds a character that no key has. Enter the key again.")
+    signed = sign(request, connection.auth, key, connection.headers)
+    content = signed.content()
+    headers = dict(_HEADERS)
+    if content is not None:
+        headers["content-type"] = "application/json"
+    headers |= {name.lower(): value for name, value in signed.headers.items()}
+    headers["accept-encoding"] = "identity"  # a reply of 1 MB must not become one of 2 GB
+    address = connection.endpoint.join(signed.path)
+    try:
+        url = httpx.URL(address) if connection.auth.place == "query" else _url(address)
+        return httpx.Request(
+            signed.method,
+            url,
+            headers=headers,
+            content=content,
+            extensions={"timeout": {"connect": timeouts.connect}},
+        )
+    except UnicodeError:  # it holds the header it complains about
+        problem = (
+            "An extra header of the integration holds a character that cannot be sent. Change it."
+        )
+    except httpx.InvalidURL:
+        problem = "Base URL and model together make no address. Check both."
+    raise InvalidRequest(problem)
+
+
+@lru_cache(maxsize=512)
+def _url(address: str) -> httpx.URL:
+    """Parsed once; never called with an address that carries a key."""
+    return httpx.URL(address)
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    plain: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        plain[name] = f"{plain[name]}, {value}" if name in plain else value
+    return plain
+
+
+def _check(head: Head, connection: Connection) -> None:
+    """Raises for an answer that is of no use whatever its body says."""
+    name = connection.provider.name
+    if 300 <= head.status < 400:
+        problem = f"{name} wants to send the call elsewhere, which is refused. Check the base URL."
+    elif head.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+        problem = f"{name} compressed its answer although it was asked not to."
+    elif head.status == 200 and head.headers.get("content-type", "").startswith("text/html"):
+        problem = f"{name} answered with a web page instead of data. Check the base URL."
+    else:
+        return
+    raise ServerError(problem, provider=connection.provider.id, upstream_status=head.status)
+
+
+async def _whole(head: Head, connection: Connection) -> WireReply:
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while data := await head.body.read():
+            chunks.append(data)
+            size += len(data)
+            if size > MAX_REPLY_BYTES:
+                raise ServerError(
+                    f"{connection.provider.name} sent more than {MAX_REPLY_BYTES >> 20} MB.",
+                    provider=connection.provider.id,
+                    upstream_status=head.status,
+                )
+    finally:
+        await head.body.aclose()
+    secrets = _secrets(connection)
+    if head.status == 200:
+        return WireReply(head.status, head.headers, _blackened(b"".join(chunks), secrets))
+    secrets += _long(connection.headers.values())
+    headers = {
+        name: _blackened(value.encode("latin-1"), secrets).decode("latin-1")
+        for name, value in head.headers.items()
+    }
+    return WireReply(head.status, headers, _blackened(b"".join(chunks), secrets))
+
+
+def _secrets(connection: Connection) -> tuple[bytes, ...]:
+    return _long((connection.secret.plain(),))
+
+
+def _long(values: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(value.encode() for value in values if len(value) >= SHORTEST_SECRET)
+
+
+def _blackened(data: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    """``data`` without the secrets. In a stream one may still hide where two pieces meet."""
+    for secret in secrets:
+        if secret in data:
+            data = data.replace(secret, b"****")
+    return data
+
+
+def _explained(error: httpx.TransportError, connection: Connection) -> CallError:
+    kind, sentence = next(
+        (ours, text) for theirs, ours, text in _MEANING if isinstance(error, theirs)
+    )
+    message = sentence.format(connection.provider.name)
+    return kind(message, provider=connection.provider.id, detail=str(error))
+
+
+def _cut(error: httpx.TransportError, connection: Connection) -> StreamCut:
+    return StreamCut(
+        f"{connection.provider.name} broke off in the middle of its answer.",
+        provider=connection.provider.id,
+        detail=str(error),
+    )
+
+
+def _late(connection: Connection, detail: str) -> CallTimeout:
+    return CallTimeout(
+        f"{connection.provider.name} did not answer in time. Try again later.",
+        provider=connection.provider.id,
+        detail=detail,
+    )

@@ -1,0 +1,143 @@
+"""Every client dialect with every provider format: what one end says, the other end understands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aiproxy.protocols.base import Context
+from providers.adapters import ADAPTERS
+from providers.adapters.base import Adapter, Host
+from providers.catalogue.spec import ModelSpec
+from providers.registry import catalogue
+from providers.wire import WireReply
+from tests.contracts.round_trip.clients import CLIENTS
+from tests.contracts.round_trip.providers import ENDS
+from tests.contracts.round_trip.scenes import ANSWERS, ASK, CALLS, CITY, SCENES, Answer, Scene
+
+# A model that can do everything its format can say, so that nothing is left out for its sake.
+QUIRKS = {"structured_output": "native", "sampling": "full", "thinking": "adaptive"}
+PAIRS = [
+    pytest.param(client, end, id=f"{client.protocol.name}-{end.provider}")
+    for client in CLIENTS
+    for end in ENDS
+]
+SEALING = [pair for pair in PAIRS if hasattr(pair.values[1], "sealed")]
+
+
+def between(end) -> tuple[Adapter, Host]:
+    provider = catalogue()[end.provider]
+    quirks = {**QUIRKS, "efforts": ["low", "medium", "high"]}
+    return ADAPTERS[provider.adapter], Host(provider, ModelSpec(id="m", quirks=quirks))
+
+
+def asked(client, end, body: dict[str, Any]) -> dict[str, Any]:
+    """The body the provider gets for a client's body."""
+    adapter, host = between(end)
+    wire = adapter.build(client.protocol.parse_request(body), host)
+    return json.loads(wire.content() or b"")
+
+
+def context(client, body: dict[str, Any]) -> Context:
+    return Context("req_1", "abc", "m", 1, style=client.protocol.style(body))
+
+
+def answered(client, end, answer: Answer, body: dict[str, Any]) -> dict[str, Any]:
+    """The body the client gets for a provider's whole answer."""
+    adapter, host = between(end)
+    reply = WireReply(200, {}, json.dumps(end.whole(answer)).encode())
+    rendered = client.protocol.render_response(adapter.parse(reply, host), context(client, body))
+    return json.loads(json.dumps(rendered))
+
+
+def streamed(client, end, answer: Answer, body: dict[str, Any]) -> dict[str, Any]:
+    """The same for a stream, put together again by the client."""
+    adapter, host = between(end)
+    parser = adapter.stream(host)
+    renderer = client.protocol.stream(context(client, body))
+    events = [*parser.feed(end.stream(answer)), *parser.close()]
+    return client.join(b"".join(map(renderer.render, events)))
+
+
+def understood(scene: Scene, client, end) -> Scene:
+    """``scene`` as far as the end's format can say it."""
+
+    def seen(result):
+        name = result.name if end.names_results else ""
+        return replace(result, name=name, id="" if end.provider == "ollama" else result.id)
+
+    def called(call):
+        return replace(call, id="" if end.provider == "ollama" else call.id)
+
+    turns = tuple(
+        replace(turn, results=tuple(map(seen, turn.results)), calls=tuple(map(called, turn.calls)))
+        for turn in scene.turns
+    )
+    if end.provider == "anthropic" and scene.max_tokens is None:
+        scene = replace(scene, max_tokens=between(end)[1].quirk("max_tokens", 8192))
+    if client.protocol.name == "anthropic" and scene.max_tokens in (None, 8192):
+        scene = replace(scene, max_tokens=1000)
+    choice = scene.choice if end.forces else ""
+    return replace(scene, turns=turns, choice=choice)
+
+
+@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize(("client", "end"), PAIRS)
+def test_provider_understands_the_request(client, end, name):
+    scene = SCENES[name]
+    read = end.read(asked(client, end, client.write(scene)))
+    assert read == understood(scene, client, end)
+
+
+@pytest.mark.parametrize("choice", ["none", "required", "weather"])
+@pytest.mark.parametrize(
+    ("client", "end"), [pair for pair in PAIRS if pair.values[1].forces]
+)  # fmt: skip
+def test_tool_choice_is_carried(client, end, choice):
+    scene = Scene((ASK,), tool=CITY, choice=choice)
+    assert end.read(asked(client, end, client.write(scene))).choice == choice
+
+
+def expected(answer: Answer, end, read: Answer) -> Answer:
+    """``answer`` with the call ids that had to be made up for a format without any."""
+    if end.provider != "ollama":
+        return answer
+    assert len({call.id for call in read.calls}) == len(answer.calls)
+    made_up = [replace(c, id=r.id) for c, r in zip(answer.calls, read.calls, strict=True)]
+    return replace(answer, calls=tuple(made_up))
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(("client", "end"), PAIRS)
+def test_client_understands_the_answer(client, end, name):
+    answer = ANSWERS[name]
+    read = client.read(answered(client, end, answer, client.write(SCENES["text"])))
+    assert read == expected(answer, end, read)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(("client", "end"), PAIRS)
+def test_client_understands_the_stream(client, end, name):
+    answer = ANSWERS[name]
+    read = client.read(streamed(client, end, answer, client.write(SCENES["text"], stream=True)))
+    assert read == expected(answer, end, read)
+
+
+@pytest.mark.parametrize("way", [answered, streamed], ids=["whole", "stream"])
+@pytest.mark.parametrize(("client", "end"), SEALING)
+def test_sealed_thoughts_come_back_in_the_next_turn(client, end, way):
+    """The client repeats the answer as it got it; the provider finds its seal where it had put it."""
+    first = client.write(Scene((ASK,), tool=CITY), stream=way is streamed)
+    answer = Answer("", CALLS, "Let me think.", seal="c2VhbA==", finish="tool_calls")
+    message = client.message(way(client, end, answer, first))
+    second = client.write(SCENES["results"])
+    second["messages"][1] = message
+    body = asked(client, end, second)
+    assert end.sealed(body) == ["c2VhbA=="]
+    assert [call.name for turn in end.read(body).turns for call in turn.calls] == [
+        "weather",
+        "weather",
+    ]
