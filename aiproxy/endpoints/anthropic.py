@@ -8,6 +8,8 @@ from aiproxy.protocols.anthropic import PROTOCOL
 
 
 async def _messages(exchange: Exchange) -> None:
+    if (betas := exchange.header("anthropic-beta")) and isinstance(exchange.body, dict):
+        exchange.body.setdefault("betas", [name.strip() for name in betas.split(",")])
     await calls.chat(exchange, PROTOCOL.parse_request(exchange.body))
 
 

@@ -139,6 +139,8 @@ class Endpoint:
         except CallError as error:
             _log(exchange, error)
             await exchange.fail(error)
+        except RecursionError:  # such JSON may decode and still be too deep to be walked or written
+            await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
             if not exchange.left:
                 await exchange.fail(
@@ -230,8 +232,6 @@ def parse_json(content: bytes) -> Any:
         where = _POSITION.search(str(error))
         place = f" near byte {where.group(1)}" if where else ""
         raise InvalidRequest(f"The request body is not valid JSON{place}.") from None
-    except RecursionError:
-        raise InvalidRequest("The request body is nested too deeply.") from None
 
 
 @contextlib.asynccontextmanager

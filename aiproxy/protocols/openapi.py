@@ -10,7 +10,8 @@ from typing import Any
 
 from aiproxy.protocols import anthropic, native, openai
 from aiproxy.protocols.base import Context, Protocol, Style
-from aiproxy.protocols.openapi_schemas import schemas
+from aiproxy.protocols.openapi_compatible import ANTHROPIC, OPENAI
+from aiproxy.protocols.openapi_native import NATIVE
 from providers.chat import ChatResponse, Choice, Text
 from providers.embedding import EmbeddingResponse
 from providers.errors import RateLimited
@@ -236,7 +237,7 @@ paths["/v1/models/{id}"]["get"]["parameters"] = [
 ]
 
 components: Object = {
-    "schemas": schemas,
+    "schemas": {**NATIVE, **OPENAI, **ANTHROPIC},
     "parameters": {
         "IntegrationId": {
             "name": "X-Integration-Id",

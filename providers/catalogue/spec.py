@@ -103,6 +103,7 @@ class ConnectionTest(Spec, frozen=True, kw_only=True):
     status: Mapping[str, TestResult] = {}
     contains: Mapping[str, TestResult] = {}
     note: str = ""
+    """What the person can do when nothing answers: how one starts a local server."""
 
 
 class PriceData(Spec, frozen=True, kw_only=True):

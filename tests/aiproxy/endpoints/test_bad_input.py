@@ -75,6 +75,18 @@ def test_a_body_over_the_limit_is_refused_without_an_announced_length(machine):
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_a_body_that_is_nested_too_deeply_is_refused(machine, dialect, depth):
+    deep = b"[" * depth + b"]" * depth
+    content = b'{"model": "sandbox/sandbox", "max_tokens": 9, "messages": %s, "tools": %s}' % (
+        json.dumps(MESSAGES).encode(),
+        deep,
+    )
+    response = machine.post(DIALECTS[dialect], content=content)
+    assert response.status_code == 400
+    error_of(dialect, response)
+
+
 def test_an_unknown_field_of_our_dialect_is_named(machine):
     response = machine.post(
         "/api/ai/chat", {"model": "sandbox/sandbox", "messages": MESSAGES, "max_tokens": 3}

@@ -141,3 +141,17 @@ def test_steady_state_asks_the_database_nothing(machine, queries_of_server):
     with queries_of_server() as queries:
         machine.post("/v1/chat/completions", CHAT)
     assert [q for q in queries if q.lstrip().upper().startswith("SELECT")] == []
+
+
+def test_anthropics_beta_header_reaches_anthropic_only(machine):
+    for provider in ("anthropic", "openai-compatible"):
+        machine.connect(provider)
+        answer = machine.post(
+            "/v1/messages",
+            {**CHAT, "model": f"{provider}/fake-model", "max_tokens": 9},
+            headers={"anthropic-beta": "one-2026, two-2026"},
+        )
+        assert answer.status_code == 200
+    anthropic, other = machine.fake.requests
+    assert anthropic.headers["anthropic-beta"] == "one-2026,two-2026"
+    assert "anthropic-beta" not in other.headers

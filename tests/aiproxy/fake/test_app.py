@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aiproxy.fake.app import FakeProvider
 from tests.waiting import eventually
 
 CHAT = {"model": "sandbox", "messages": [{"role": "user", "content": "Hello"}]}
@@ -73,8 +74,6 @@ def test_a_client_that_leaves_is_noticed(fake, model):
 
 
 async def test_the_lifespan_is_answered():
-    from aiproxy.fake.app import FakeProvider
-
     sent: list[Any] = []
     messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
@@ -89,11 +88,12 @@ async def test_the_lifespan_is_answered():
 
 
 async def test_a_client_that_leaves_while_it_sends_is_forgotten():
-    from aiproxy.fake.app import FakeProvider
-
     async def receive():
         return {"type": "http.disconnect"}
 
+    async def send(message) -> None:
+        raise AssertionError("nobody is there to hear it")
+
     app = FakeProvider()
-    await app({"type": "http", "headers": [], "query_string": b""}, receive, receive)
+    await app({"type": "http", "headers": [], "query_string": b""}, receive, send)
     assert app.requests == []

@@ -96,12 +96,12 @@ def chat(provider: str, request: ChatRequest, stream: bool, **headers: str) -> C
 
 
 def request(text: str = "Hello", **options: Any) -> ChatRequest:
-    options = {
+    usual: dict[str, Any] = {
         "model": "sandbox",
-        "max_tokens": 500,
         "messages": (Message("user", (Text(text),)),),
-    } | options
-    return ChatRequest(**options)
+        "max_tokens": 500,
+    }
+    return ChatRequest(**(usual | options))
 
 
 @pytest.mark.parametrize(("provider", "stream"), STREAMING)

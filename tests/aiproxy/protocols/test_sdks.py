@@ -172,4 +172,6 @@ def test_anthropic_error():
     refusal = refused(anthropic_dialect.PROTOCOL, RateLimited("m", retry_after=1))
     with client(anthropic, **refusal) as sdk, pytest.raises(anthropic.RateLimitError) as caught:
         sdk.messages.create(model="m", max_tokens=9, messages=HELLO)
-    assert caught.value.body["error"]["code"] == "rate_limit"
+    body = caught.value.body
+    assert isinstance(body, dict)
+    assert body["error"]["code"] == "rate_limit"

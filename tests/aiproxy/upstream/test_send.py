@@ -174,6 +174,11 @@ async def test_a_header_that_cannot_be_sent_is_refused_without_being_shown(upstr
     assert fake.requests == []
 
 
+async def test_an_address_that_is_no_url_is_refused(upstream):
+    with pytest.raises(InvalidRequest):
+        await send(upstream, connect("https://0177.0.0.1"), chat(), PATIENT)
+
+
 # --- Streams ---
 
 

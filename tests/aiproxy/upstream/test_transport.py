@@ -218,3 +218,27 @@ async def test_a_closed_transport_cannot_be_used():
     guarded = GuardedTransport(PrivateEndpoints)
     with pytest.raises(RuntimeError):
         await guarded.handle_async_request(httpx.Request("GET", "https://api.example/"))
+
+
+async def test_a_host_that_accepts_nobody_is_a_connect_timeout(monkeypatch):
+    async def start_connection(**_):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", start_connection)
+    with pytest.raises(httpx.ConnectTimeout):
+        await get("https://8.8.8.8/")
+
+
+async def test_a_name_that_no_name_server_takes_is_unknown(monkeypatch):
+    async def getaddrinfo(*_, **__):
+        raise UnicodeError("label too long")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    with pytest.raises(HostUnknown):
+        await get("https://long.example/")
+
+
+async def test_a_name_without_an_internet_address_is_unknown(resolves):
+    resolves({"empty.example": [[]]})
+    with pytest.raises(HostUnknown):
+        await get("https://empty.example/")

@@ -140,7 +140,7 @@ class AnthropicClient:
         return without(
             {
                 "model": "m",
-                "max_tokens": scene.max_tokens or 1000,
+                "max_tokens": scene.max_tokens,
                 "system": scene.system,
                 "messages": [self._message(turn) for turn in scene.turns],
                 "tools": [tool] if scene.tool else None,
@@ -193,10 +193,11 @@ class AnthropicClient:
                 case {"type": "content_block_start", "index": index, "content_block": block}:
                     assert index == len(blocks)
                     blocks.append({**block, "json": ""})
-                case {"type": "content_block_delta", "delta": {"type": kind, **piece}}:
-                    member, value = next(iter(piece.items()))
-                    member = "json" if kind == "input_json_delta" else member
-                    blocks[-1][member] += value
+                case {"type": "content_block_delta", "delta": {"partial_json": piece}}:
+                    blocks[-1]["json"] += piece
+                case {"type": "content_block_delta", "delta": delta}:
+                    member = delta["type"].removesuffix("_delta")
+                    blocks[-1][member] += delta[member]
                 case {"type": "message_delta", "delta": delta, "usage": usage}:
                     end = {**delta, "usage": usage}
         for block in blocks:

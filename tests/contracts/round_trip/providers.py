@@ -37,6 +37,7 @@ class OpenAIEnd:
     provider = "openai"
     names_results = False
     forces = True
+    has_ids = True
 
     def read(self, body: Body) -> Scene:
         system, turns = "", []
@@ -51,6 +52,7 @@ class OpenAIEnd:
                     turns.append(self._turn(role, message))
         function = body.get("tools", [{}])[0].get("function", {})
         choice = body.get("tool_choice", "")
+        limit = body.get("max_completion_tokens") or body["max_tokens"]
         return Scene(
             merged(turns),
             system,
@@ -59,14 +61,16 @@ class OpenAIEnd:
             body.get("response_format", {}).get("json_schema", {}).get("schema"),
             body.get("temperature"),
             body.get("top_p"),
-            body.get("max_completion_tokens", body.get("max_tokens")),
+            limit,
             tuple(body.get("stop", ())),
             body.get("reasoning_effort", ""),
         )
 
     def _turn(self, role: str, message: Body) -> Turn:
         content = message["content"]
-        parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+        parts: list[Body] = [{"type": "text", "text": content or ""}]
+        if isinstance(content, list):
+            parts = content
         text = "".join(part["text"] for part in parts if part["type"] == "text")
         pictures = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
         picture = pictures[0].removeprefix("data:image/png;base64,") if pictures else ""
@@ -121,6 +125,7 @@ class AnthropicEnd:
     provider = "anthropic"
     names_results = False
     forces = True
+    has_ids = True
     _STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 
     def read(self, body: Body) -> Scene:
@@ -198,6 +203,7 @@ class AnthropicEnd:
         return sse(*items, {"type": "message_stop"}, named=True)
 
     def _streamed(self, index: int, block: Body) -> list[Body]:
+        start: Body
         match block["type"]:
             case "text":
                 start = {"type": "text", "text": ""}
@@ -223,6 +229,7 @@ class GeminiEnd:
     provider = "google"
     names_results = True
     forces = True
+    has_ids = True
     _STOP = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP"}
 
     def read(self, body: Body) -> Scene:
@@ -306,6 +313,7 @@ class OllamaEnd:
     provider = "ollama"
     names_results = True
     forces = False
+    has_ids = False
 
     def read(self, body: Body) -> Scene:
         system, turns = "", []
@@ -363,4 +371,5 @@ class OllamaEnd:
         return {"done": True, "done_reason": reason, **counts}
 
 
-ENDS = (OpenAIEnd(), AnthropicEnd(), GeminiEnd(), OllamaEnd())
+SEALING_ENDS = (AnthropicEnd(), GeminiEnd())
+ENDS = (OpenAIEnd(), *SEALING_ENDS, OllamaEnd())

@@ -50,7 +50,7 @@ class Scene:
     schema: dict[str, Any] | None = None
     temperature: float | None = None
     top_p: float | None = None
-    max_tokens: int | None = None
+    max_tokens: int = 1000
     stop: tuple[str, ...] = ()
     effort: str = ""
 

@@ -1,0 +1,44 @@
+"""Forms whose fields render themselves with templates/components/field.html: label, help, input, errors beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.forms.renderers import TemplatesSetting
+
+if TYPE_CHECKING:
+    _Base = forms.BaseForm
+else:
+    _Base = object
+
+
+class Renderer(TemplatesSetting):
+    """FORM_RENDERER: ``{{ field.as_field_group }}`` uses our component; widgets keep Django's templates.
+
+    Django itself ties help (``<id>_helptext``) and errors (``<id>_error``) to the input for screen readers, so the
+    component must give them these ids.
+    """
+
+    field_template_name = "components/field.html"
+
+
+class FormMixin(_Base):
+    """For every form of the site: labels without a colon, and the first field with an error takes the focus."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        errors = self._errors or {}  # type: ignore[attr-defined]  # not in its stub; `errors` would come back here
+        wrong = [name for name in self.fields if name in errors]
+        if wrong:
+            for field in self.fields.values():
+                field.widget.attrs.pop("autofocus", None)
+            self.fields[wrong[0]].widget.attrs["autofocus"] = True
+
+
+class Form(FormMixin, forms.Form):
+    pass

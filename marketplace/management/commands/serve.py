@@ -1,0 +1,122 @@
+"""`manage.py serve`: everything a first run needs, then the server, in one command and one line of output."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from integrations.errors import KeyRingError
+from marketplace import first_run, start
+from marketplace.settings import bound_to
+
+Listener = Any
+"""A listening socket. Its class is not named: whoever names it could connect, and only aiproxy/upstream may."""
+
+GRACE = 10
+"""Seconds that answers under way get to finish once the server is told to stop."""
+
+
+class Server(uvicorn.Server):
+    """Calls ``ready`` once it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[Listener] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+
+class Command(BaseCommand):
+    help = "Set up what is missing and run the server."
+    # What can be wrong is found below and said in one sentence; the full checks are `manage.py check`.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--host", default=settings.AIM_HOST, help="address to listen on (AIM_HOST)"
+        )
+        parser.add_argument("--port", default=settings.AIM_PORT, type=int, help="port (AIM_PORT)")
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        os.umask(0o077)  # the database and whatever else is made is for this user alone
+        with listen(host, port) as listener:
+            # Also for processes that this one starts, and before anything has read a setting.
+            os.environ.update(AIM_HOST=host, AIM_PORT=str(port))
+            for name, value in bound_to(host, port).items():
+                setattr(settings, name, value)
+            try:
+                start.prepare()
+                self.run(listener, invitation())
+            except KeyboardInterrupt:
+                return
+            except KeyRingError as error:
+                raise CommandError(str(error)) from None
+            except DatabaseError as error:
+                raise CommandError(f"The database cannot be used: {error}".strip()) from None
+            except OSError as error:
+                raise CommandError(f"The server cannot start: {error}") from None
+
+    def run(self, listener: Listener, line: str) -> None:
+        config = uvicorn.Config(
+            "marketplace.asgi:application",  # by name: it reads settings when imported, so not before bound_to()
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # marketplace.edge looks behind proxies, as far as they are trusted
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=GRACE,
+        )
+        # After a clean stop uvicorn raises the signal again, for the handlers it found. These let us exit with 0.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        Server(config, lambda: self.say(line)).run(sockets=[listener])
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def invitation() -> str:
+    """The one line to print: how to make the first account, or where the server is."""
+    if first_run.needed():
+        link = f"{settings.AIM_PUBLIC_URL}/setup/{first_run.new_token()}/"
+        return f"Open {link} to create the first account (the link works once)."
+    first_run.forget()
+    return f"AI Integration Marketplace is running on {settings.AIM_PUBLIC_URL} (Ctrl-C stops it)"
+
+
+def listen(host: str, port: int) -> Listener:
+    """A socket bound to the address, or a CommandError that says what to do."""
+    if not 0 < port < 65536:
+        raise CommandError(f"{port} is not a port. Choose one between 1 and 65535.")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except socket.gaierror:
+        raise CommandError(f"{host} is not an address of this machine.") from None
+    except OSError as error:
+        raise CommandError(_why_not(error, host, port)) from None
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use. Stop what listens there, or choose another port: make run PORT={port + 1}"
+    if error.errno == errno.EACCES:
+        return f"This user may not listen on port {port}. Choose one above 1023."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine."
+    return f"Cannot listen on {host}:{port}: {error.strerror}."

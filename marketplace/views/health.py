@@ -1,0 +1,82 @@
+"""Answers for machines that watch: alive, ready, and what a browser's content policy refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations import credentials
+from integrations.errors import KeyRingError
+from marketplace import limits
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_REPORT = 16 * 1024
+
+
+@require_GET
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers. Nothing else is asked, so a slow database does not get it restarted."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether calls can be served: 200, or 503 with what is missing."""
+    checks = {"database": _database(), "migrations": _migrated(), "keys": _keys()}
+    ready = all(checks.values())
+    return JsonResponse(
+        {"status": "ready" if ready else "not ready", "checks": checks},
+        status=200 if ready else 503,
+    )
+
+
+@csrf_exempt  # browsers send these reports by themselves
+@require_POST
+def csp_report(request: HttpRequest) -> HttpResponse:
+    """Log what the content security policy refused, so that a mistake of ours is noticed."""
+    often = limits.wait(request, limits.REPORT, limits.address(request))
+    if not often and len(request.body) <= _LONGEST_REPORT:
+        log.warning("csp.violation", **_report(request.body))
+    return HttpResponse(status=204)
+
+
+def _report(body: bytes) -> dict[str, str]:
+    try:
+        report: Any = json.loads(body)["csp-report"]
+        names = ("violated-directive", "blocked-uri", "document-uri")
+        return {name.replace("-", "_"): str(report.get(name, ""))[:200] for name in names}
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        return {"blocked_uri": "unreadable report"}
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def _migrated() -> bool:
+    try:
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return False
+
+
+def _keys() -> bool:
+    try:
+        credentials.ring()
+    except KeyRingError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""Alive, ready, and reports of the content policy."""
+
+import pytest
+from django.db import DatabaseError, connection
+from structlog.testing import capture_logs
+
+from integrations import credentials
+from integrations.errors import KeyRingError
+
+
+def test_alive_without_the_database(client):
+    # No db fixture: a query would fail this test.
+    response = client.get("/healthz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok"}
+
+
+def test_ready_with_database_migrations_and_keys(client, db):
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json()["checks"] == {"database": True, "migrations": True, "keys": True}
+
+
+def test_not_ready_without_the_database(client, db, monkeypatch):
+    def cursor(*_):
+        raise DatabaseError("canary: password=secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", cursor)
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["database"] is False
+    assert "canary" not in response.text
+
+
+def test_not_ready_without_the_master_key(client, db, monkeypatch):
+    def ring():
+        raise KeyRingError("canary")
+
+    monkeypatch.setattr(credentials, "ring", ring)
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["checks"]["keys"] is False
+
+
+def test_policy_report_is_logged(client, db):
+    report = b'{"csp-report": {"violated-directive": "script-src", "blocked-uri": "https://evil.example"}}'
+    with capture_logs() as lines:
+        assert client.post("/csp-report", report, "application/csp-report").status_code == 204
+    assert lines[0]["event"] == "csp.violation"
+    assert lines[0]["blocked_uri"] == "https://evil.example"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"csp-report": 1}', b"[" * 9000])
+def test_nonsense_report_is_survived(client, db, body):
+    with capture_logs():
+        assert client.post("/csp-report", body, "application/csp-report").status_code == 204
+
+
+def test_reports_are_logged_sixty_times_a_minute_at_most(client, db):
+    with capture_logs() as lines:
+        for _ in range(70):
+            client.post("/csp-report", b"{}", "application/csp-report")
+    assert len(lines) <= 60
