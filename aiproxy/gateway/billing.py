@@ -22,9 +22,8 @@ def charge(call: Call, usage: Usage | None, received: int = 0) -> None:
     if usage is not None:
         call.usage, call.usage_source = usage, "provider"
     elif received or call.finish:
-        call.usage = Usage(
-            call.sent_bytes // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN)
-        )
+        sent = len(call.sent.content() or b"") if call.sent else 0
+        call.usage = Usage(sent // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN))
         call.usage_source = "estimated"
     if call.usage is not None and call.target is not None:
         call.cost, call.price_source = price(call.target, call.model, call.usage)

@@ -12,7 +12,7 @@ from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
 from providers.usage import Usage
-from providers.wire import Change
+from providers.wire import Change, WireRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Call:
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     attempts: int = 0
-    sent_bytes: int = 0
+    sent: WireRequest | None = None
     sent_at: float | None = None
     first_event_at: float | None = None
     answered_at: float | None = None

@@ -99,7 +99,7 @@ async def _exchange(gateway: Gateway, call: Call, target: Target, wire: WireRequ
 def _note_sending(call: Call, wire: WireRequest) -> None:
     call.changes = wire.changes
     call.attempts += 1
-    call.sent_bytes = len(wire.content() or b"")
+    call.sent = wire
     call.sent_at = time.monotonic()
 
 

@@ -10,6 +10,7 @@ from aiproxy.gateway import billing
 from aiproxy.gateway.call import Call, Target
 from aiproxy.upstream.send import Streamed
 from providers.adapters.base import StreamParser
+from providers.errors import CallError
 from providers.events import Accumulator, Ended, Event, Failed, Started
 
 DRAIN_SECONDS = 0.05
@@ -66,5 +67,5 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(DRAIN_SECONDS):
             async for _ in chunks:
                 pass
-    except TimeoutError:
+    except (TimeoutError, CallError):
         return  # the answer is complete; only this connection will not be used again

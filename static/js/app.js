@@ -2,7 +2,7 @@
 
 const FOCUS = ["[aria-invalid=true]", "input[autofocus]", "[aria-selected=true]", "[autofocus]"];
 
-let behind = ""; // the page's own address while the dialog shows another one
+let behind = ""; // the address of the page behind the dialog
 let opener = ""; // id of what opened it, which gets the focus back
 let pushed = false; // whether opening it added an entry to the history
 let returning = false; // our own history.back() is under way
@@ -63,7 +63,8 @@ document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   pushed = true;
 });
 
-document.addEventListener("htmx:afterSwap", ({ detail }) => {
+// Not afterSwap: htmx moves the focus by itself until then.
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (detail.target?.id === "dialog-content" && detail.target.childElementCount) show();
 });
 

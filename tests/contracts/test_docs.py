@@ -6,16 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.routing import Route
 
 from aiproxy.app import routes
 from marketplace import settings
 from providers.errors import CallError
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PATHS = [r.path for r in routes.routes if isinstance(r, Route) and "{" not in r.path]
 TABLE = README.partition("## Settings")[2].partition("\n## ")[0]
 
 
-def subclasses(base: type) -> set[type]:
+def subclasses(base: type[CallError]) -> set[type[CallError]]:
     return {base}.union(*map(subclasses, base.__subclasses__()))
 
 
@@ -29,9 +31,7 @@ def test_the_table_names_no_setting_that_is_not_read():
     assert named <= set(settings.env.seen)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(route.path for route in routes.routes if "{" not in route.path)
-)
+@pytest.mark.parametrize("path", sorted(PATHS))
 def test_every_machine_address_is_in_the_readme(path):
     assert f"`{path}`" in README or f" {path}`" in README
 

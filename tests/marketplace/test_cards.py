@@ -1,6 +1,7 @@
 """What the marketplace says of each provider."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,12 @@ def spec(id="openai", **data):
 
 
 def integration(status="connected", **data):
-    facts = {
+    states: dict[str, dict[str, Any]] = {
         "connected": {"sealed_key": "x"},
         "needs_attention": {"sealed_key": ""},
         "disabled": {"enabled": False},
-    }[status]
-    return Integration(provider_id="openai", **facts, **data)
+    }
+    return Integration(provider_id="openai", **states[status], **data)
 
 
 @pytest.mark.parametrize(

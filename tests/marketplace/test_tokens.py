@@ -85,6 +85,7 @@ def test_token_is_as_asked_for(alice, alice_client):
     assert token.scopes == ["chat", "usage:read"]
     assert token.restricted
     assert list(token.integrations.all()) == [openai]
+    assert token.expires_at
     assert abs(token.expires_at - timezone.now() - timedelta(days=30)) < timedelta(minutes=1)
 
 
@@ -92,6 +93,7 @@ def test_chosen_day_is_included(alice, alice_client):
     day = timezone.now().date() + timedelta(days=7)
     alice_client.post(NEW, form(life="custom", date=day.isoformat()))
     expires = AccessToken.objects.get(owner=alice).expires_at
+    assert expires
     assert (expires.date(), expires.hour, expires.minute) == (day, 23, 59)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import anthropic
 import openai
@@ -172,7 +173,7 @@ def test_anthropic_tools_over_two_turns(claude, model):
             "input_schema": WEATHER["parameters"],
         }
     ]
-    messages = [{"role": "user", "content": ASK}]
+    messages: list[Any] = [{"role": "user", "content": ASK}]
     first = claude.messages.create(model=model, max_tokens=100, messages=messages, tools=tools)
     (use,) = [block for block in first.content if block.type == "tool_use"]
     assert (first.stop_reason, use.input) == ("tool_use", {"city": "Paris"})

@@ -8,6 +8,7 @@ from aiproxy.gateway.call import Target
 from providers.errors import RateLimited
 from providers.registry import catalogue
 from providers.usage import Usage
+from providers.wire import WireRequest
 from tests.aiproxy.gateway.conftest import make_connection
 
 
@@ -45,7 +46,7 @@ def test_a_known_price_names_its_source_and_date():
 
 
 def test_without_the_providers_count_usage_is_estimated_and_says_so(call):
-    call.target, call.sent_bytes = target("ollama", "llama"), 400
+    call.target, call.sent = target("ollama", "llama"), WireRequest("POST", "/", {"a": "b" * 392})
     billing.charge(call, None, received=10)
     assert (call.usage, call.usage_source) == (Usage(100, 3), "estimated")
 
