@@ -11,7 +11,7 @@ from providers.errors import NotFound
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
     protocol = openai.PROTOCOL if scope["path"].startswith("/v1/") else native.PROTOCOL
-    exchange = Exchange(protocol, scope, receive, send, request_id())
+    exchange = Exchange(protocol, scope, receive, send, request_id(scope))
     await exchange.fail(
         NotFound(
             f"There is nothing at {scope['path'][:200]}. The addresses are listed at /api/docs."

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from uuid import UUID
 
 import structlog
-from django.db import close_old_connections, connection, transaction
+from django.db import connection, transaction
 
 from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord
@@ -22,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 GROUP = 500
 """Most rows in one transaction; keeps the time a group holds SQLite's write lock short."""
+
+TOUCH_SECONDS = 1.0
+"""How often one integration or token is marked as used; in between, its last mark is near enough."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,7 @@ class Recorder:
     def __init__(self) -> None:
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._touched: dict[UUID, float] = {}
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="usage-recorder", daemon=True)
@@ -69,6 +75,7 @@ class Recorder:
             self._thread = None
 
     def _run(self) -> None:
+        """The thread keeps its database connection: opening one costs more than a group's rows."""
         running = True
         while running:
             group, running = self._next_group()
@@ -92,29 +99,38 @@ class Recorder:
 
     def _write(self, group: list[_Entry]) -> None:
         error: Exception | None = None
+        records = [entry.record for entry in group]
         try:
-            close_old_connections()
-            _insert([entry.record for entry in group])
-        except Exception as failure:  # noqa: BLE001  # whatever it is, those who wait must be told
-            log.error("usage.not_recorded", records=len(group), error=type(failure).__name__)
-            error = failure
+            self._insert(records)
+        except Exception:  # noqa: BLE001  # a connection that broke while idle is worth one more try
+            connection.close()
+            try:
+                self._insert(records)
+            except Exception as failure:  # noqa: BLE001  # whatever it is, those who wait must be told
+                log.error("usage.not_recorded", records=len(group), error=type(failure).__name__)
+                connection.close()
+                error = failure
         for entry in group:
             entry.settle(error)
 
+    def _insert(self, records: list[UsageRecord]) -> None:
+        now = time.monotonic()
+        sent = [record.integration_id for record in records if record.attempts]
+        integrations = self._due(sent, now)
+        tokens = self._due([record.token_id for record in records], now)
+        with transaction.atomic():
+            UsageRecord.objects.bulk_create(records)
+            if integrations or tokens:
+                access.touch(integrations, tokens, max(record.at for record in records))
+        self._touched.update(dict.fromkeys(integrations | tokens, now))
 
-def _insert(records: list[UsageRecord]) -> None:
-    latest = max(record.at for record in records)
-    with transaction.atomic():
-        UsageRecord.objects.bulk_create(records)
-        access.touch(
-            {
-                record.integration_id
-                for record in records
-                if record.integration_id and record.attempts
-            },
-            {record.token_id for record in records if record.token_id},
-            latest,
-        )
+    def _due(self, ids: list[UUID | None], now: float) -> set[UUID]:
+        """Those of ``ids`` that were not marked as used within the last TOUCH_SECONDS."""
+        return {
+            one
+            for one in ids
+            if one is not None and now - self._touched.get(one, -TOUCH_SECONDS) >= TOUCH_SECONDS
+        }
 
 
 def _consume(done: asyncio.Future[None]) -> None:
