@@ -8,6 +8,7 @@ from providers import checks
 
 class ProvidersConfig(AppConfig):
     name = "providers"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         register(checks.catalogue_is_usable)

@@ -10,6 +10,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error
 
 from providers.adapters import ADAPTERS
+from providers.adapters.base import Host
 from providers.catalogue.loader import BadProvider, builtin_files, load_file
 from providers.catalogue.spec import ProviderSpec
 
@@ -33,12 +34,13 @@ def problems(paths: Iterable[Traversable]) -> list[CheckMessage]:
 
 
 def _unknown_adapter(spec: ProviderSpec) -> list[CheckMessage]:
-    if not spec.adapter or spec.adapter in ADAPTERS:
-        return []
+    hosts = (Host(spec, model) for model in (None, *spec.models))
+    names = sorted({host.adapter for host in hosts} - {"", *ADAPTERS})
     return [
         Error(
-            f"{spec.id}.toml: adapter: there is no {spec.adapter!r}",
+            f"{spec.id}.toml: adapter: there is no {name!r}",
             hint=f"One of {', '.join(sorted(ADAPTERS))}, or empty for a provider that is only listed.",
             id="providers.E002",
         )
+        for name in names
     ]

@@ -81,12 +81,17 @@ class Endpoint:
         return f"{self.scheme}://{host}:{self.port}"
 
     @property
+    def authority(self) -> str:
+        """What the Host header says: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if _DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
+        return host + port
+
+    @property
     def url(self) -> str:
         if self.scheme == SANDBOX:
             return self.origin
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if _DEFAULT_PORTS.get(self.scheme) == self.port else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        return f"{self.scheme}://{self.authority}{self.path}"
 
     def join(self, path: str) -> str:
         """The URL of ``path``, which starts with a slash and may carry a query."""

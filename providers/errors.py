@@ -23,7 +23,8 @@
 
 Classes carry the facts that retry and fallback read: ``code`` (binding names), ``status`` (what our HTTP
 answer carries), ``retryable`` (the same call may work later), ``fall_back`` (another provider may do better),
-``sent`` (the provider may have received the request, so that repeating it may do and bill the work twice).
+``sent`` (the provider may have received the request, so that repeating it may do and bill the work twice),
+``breaks`` (the provider itself is in trouble, which its circuit breaker counts).
 ``message`` is a sentence for the caller that says what to do, in our words; ``detail`` is the provider's, for
 the redacted log only.
 """
@@ -43,6 +44,7 @@ class CallError(Exception):
     retryable: ClassVar[bool] = False
     fall_back: ClassVar[bool] = False
     sent: ClassVar[bool] = True
+    breaks: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class NetworkError(CallError):
     status = 502
     retryable = True
     fall_back = True
+    breaks = True
     reason: ClassVar[NetworkReason] = "broken"
 
 
@@ -133,6 +136,7 @@ class TlsFailed(ConnectFailed):
 class AddressRefused(ConnectFailed):
     reason: ClassVar[NetworkReason] = "refused_address"
     retryable = False
+    breaks = False
 
 
 class InvalidRequest(CallError):
@@ -150,6 +154,7 @@ class ServerError(CallError):
     status = 502
     retryable = True
     fall_back = True
+    breaks = True
 
 
 class Overloaded(ServerError):
@@ -161,6 +166,7 @@ class CallTimeout(CallError):
     status = 504
     retryable = True
     fall_back = True
+    breaks = True
 
 
 class ConnectTimedOut(CallTimeout):

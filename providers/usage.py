@@ -14,7 +14,9 @@ class Usage:
 
     ``input_tokens`` *includes* cached and cache-writing tokens (Anthropic counts them apart: its adapter adds
     them); ``output_tokens`` *includes* reasoning (xAI and Gemini count it apart: theirs add it).
-    ``cost`` is what the provider says it charges, in US dollars, where it says so (OpenRouter).
+    ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that are kept for an hour, where that costs more.
+    ``cost`` is what the provider says it charges, in US dollars, where it says so (OpenRouter); ``billed`` are the
+    input and output tokens it charges for, where these are not all that it counts (Cohere).
     """
 
     input_tokens: int = 0
@@ -23,6 +25,8 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     cost: Decimal | None = None
+    cache_write_1h_tokens: int = 0
+    billed: tuple[int, int] | None = None
 
     @property
     def total_tokens(self) -> int:
@@ -38,6 +42,7 @@ class Tier:
     output: Decimal
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
+    cache_write_1h: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,17 @@ class Price:
     tiers: tuple[Tier, ...] = ()
     source: str = ""
     checked: str = ""
+    cache_write_1h: Decimal | None = None
 
 
 def cost(usage: Usage, price: Price) -> Decimal:
-    """What ``usage`` costs in US dollars. Cache prices that are not given fall back to the input price.
+    """What ``usage`` costs in US dollars. A cache price that is not given falls back to the next plainer one:
+    an hour's writing to writing, writing and reading to input.
 
     Every input token is charged exactly once: as cache read, as cache write or as plain input.
     """
+    if usage.billed is not None:
+        usage = Usage(*usage.billed)
     rates: Price | Tier = price
     for tier in sorted(price.tiers, key=lambda tier: tier.above):
         if usage.input_tokens > tier.above:
@@ -65,9 +74,12 @@ def cost(usage: Usage, price: Price) -> Decimal:
     plain = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
     read = rates.input if rates.cache_read is None else rates.cache_read
     write = rates.input if rates.cache_write is None else rates.cache_write
+    hour = write if rates.cache_write_1h is None else rates.cache_write_1h
+    for_an_hour = min(usage.cache_write_1h_tokens, usage.cache_write_tokens)
     return (
         plain * rates.input
         + usage.cached_tokens * read
-        + usage.cache_write_tokens * write
+        + (usage.cache_write_tokens - for_an_hour) * write
+        + for_an_hour * hour
         + usage.output_tokens * rates.output
     ) / MILLION

@@ -5,6 +5,7 @@ The request is in ``anthropic_request``, answers in ``anthropic_answer``, stream
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from providers.adapters import anthropic_answer, anthropic_errors, anthropic_request
@@ -22,6 +23,9 @@ _CAPABILITIES: tuple[tuple[str, Feature], ...] = (
     ("thinking", "reasoning"),
     ("structured_outputs", "structured_output"),
 )
+
+_COUNTED = ("model", "system", "messages", "tools", "tool_choice", "thinking", "output_config")
+"""What the counter of tokens takes (https://docs.anthropic.com/en/api/messages-count-tokens)."""
 
 
 class AnthropicAdapter:
@@ -53,6 +57,24 @@ class AnthropicAdapter:
 
     def parse_embedding(self, reply: WireReply, host: Host) -> EmbeddingResponse:
         raise _no_embeddings(host)
+
+    def build_count(self, request: ChatRequest, host: Host) -> WireRequest | None:
+        path = host.path("count", "/v1/messages/count_tokens")
+        if not path:
+            return None
+        wire = anthropic_request.build(replace(request, stream=False), host)
+        body = {name: value for name, value in (wire.body or {}).items() if name in _COUNTED}
+        return replace(wire, path=path, body=body)
+
+    def parse_count(self, reply: WireReply, host: Host) -> int:
+        tokens = reply_dict(reply).get("input_tokens")
+        if not isinstance(tokens, int):
+            raise ServerError(
+                "The provider's answer holds no number of tokens. Try again.",
+                detail=reply.body[:500].decode("utf-8", "replace"),
+                upstream_status=reply.status,
+            )
+        return tokens
 
     def build_models(self, host: Host) -> WireRequest:
         path = host.path("models", "/v1/models?limit=1000")

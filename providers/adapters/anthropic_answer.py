@@ -119,6 +119,9 @@ def usage(value: object) -> Usage | None:
         output_tokens=as_int(counts.get("output_tokens")),
         cached_tokens=read,
         cache_write_tokens=written,
+        cache_write_1h_tokens=as_int(
+            as_dict(counts.get("cache_creation")).get("ephemeral_1h_input_tokens")
+        ),
         reasoning_tokens=as_int(
             as_dict(counts.get("output_tokens_details")).get("thinking_tokens")
         ),

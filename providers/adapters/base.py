@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 
+from providers.adapters.custom_mapping import BadMapping, CustomMapping
 from providers.catalogue.spec import ModelSpec, ProviderSpec
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
-from providers.errors import CallError
+from providers.errors import CallError, InvalidRequest
 from providers.events import Event
 from providers.wire import WireReply, WireRequest
 
@@ -23,19 +25,34 @@ class Host:
     """Whom an adapter speaks to: the provider's data, and the model's where the catalogue knows it.
 
     ``quirk(name)`` reads the model's quirk first, then the provider's; adapters ask it and never compare names.
+    ``mapping`` is the integration's own, or why it cannot be used; only the adapter ``custom`` asks for it.
     """
 
     provider: ProviderSpec
     model: ModelSpec | None = None
+    mapping: CustomMapping | BadMapping | None = None
 
     def quirk(self, name: str, default: object = None) -> object:
         if self.model is not None and name in self.model.quirks:
             return self.model.quirks[name]
         return self.provider.quirks.get(name, default)
 
-    def path(self, name: str, default: str) -> str:
-        """The provider's path for an operation (``chat``, ``models`` …); an empty one means it has none."""
-        return self.provider.paths.get(name, default)
+    @property
+    def adapter(self) -> str:
+        """The wire format this model is spoken to in: the quirk ``adapter`` where it is not its provider's."""
+        return str(self.quirk("adapter", self.provider.adapter))
+
+    def path(self, name: str, default: str, model: str = "") -> str:
+        """The provider's path for an operation (``chat``, ``models`` …); an empty one means it has none.
+
+        ``model`` fills ``{model}``, and whatever it is, it stays one segment of the path. Raises InvalidRequest.
+        """
+        path = self.provider.paths.get(name, default)
+        if "{model}" not in path:
+            return path
+        if model.strip(".") == "":
+            raise InvalidRequest("Name a model. Dots alone name none.", param="model")
+        return path.replace("{model}", quote(model, safe=""))
 
 
 class StreamParser(Protocol):
@@ -46,6 +63,17 @@ class StreamParser(Protocol):
 
     def close(self) -> Sequence[Event]:
         """Call once at the end of the body. Gives the last event: ``Ended``, or ``Failed`` when the end is missing."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An adapter whose format can count the tokens of a chat without answering it."""
+
+    def build_count(self, request: ChatRequest, host: Host) -> WireRequest | None:
+        """None where this host has no counter (an empty path ``count``)."""
+
+    def parse_count(self, reply: WireReply, host: Host) -> int:
+        """Raises ServerError for nonsense."""
 
 
 class Adapter(Protocol):

@@ -8,6 +8,9 @@ from providers.chat import ChatRequest
 from providers.embedding import EmbeddingRequest
 from providers.wire import Change
 
+_GIVEN_ANYWAY = {"include": ["reasoning.encrypted_content"]}
+"""What a caller may ask for and gets in any case: sealed thoughts are in every answer."""
+
 
 class Changes:
     """A list of ``Change`` in which the same thing is told once."""
@@ -27,8 +30,9 @@ class Changes:
     def foreign_extras(self, request: ChatRequest | EmbeddingRequest, own: str) -> None:
         """Reports the parameters that came in the words of other formats than ``own``."""
         for dialect, values in request.extra.items():
-            for name in values if dialect != own else ():
-                self.dropped(name, f"only the {dialect} format knows it")
+            for name, value in values.items() if dialect != own else ():
+                if value != _GIVEN_ANYWAY.get(name):
+                    self.dropped(name, f"only the {dialect} format knows it")
 
     def result(self) -> tuple[Change, ...]:
         return tuple(self._changes)

@@ -70,6 +70,7 @@ _WORDS: Mapping[str, type[CallError]] = {
         ContextTooLong: "context_length_exceeded exceed_context_size_error too_many_prompt_tokens "
         "too_many_tokens context_window_exceeded string_above_max_length",
         ContentBlocked: "content_filter content_policy_violation responsibleaipolicyviolation "
+        "image_content_policy_violation "
         "moderation_blocked content_blocked data_inspection_failed",
         NotFound: "model_not_found invalid_model deploymentnotfound not_found_error not_found "
         "model_decommissioned unknown_model model_not_available",
@@ -87,10 +88,19 @@ _WORDS: Mapping[str, type[CallError]] = {
 }
 
 # Words that count only inside a 200, where no status speaks.
-_WEAK_WORDS: Mapping[str, type[CallError]] = dict.fromkeys(
-    ("invalid_request_error", "invalid_argument", "tool_use_failed", "json_validate_failed"),
-    InvalidRequest,
-)
+_WEAK_WORDS: Mapping[str, type[CallError]] = {
+    word: InvalidRequest
+    for words in (
+        "invalid_request_error invalid_argument tool_use_failed json_validate_failed",
+        "invalid_tool_generation",  # Cohere
+        # What a failed response of OpenAI's says about the caller's input.
+        "invalid_prompt invalid_image invalid_image_format invalid_base64_image invalid_image_url",
+        "invalid_image_mode image_too_large image_too_small image_parse_error image_file_too_large",
+        "unsupported_image_media_type empty_image_file failed_to_download_image",
+        "image_file_not_found",
+    )
+    for word in words.split()
+}
 
 _STATUS: Mapping[int, type[CallError]] = {
     401: AuthFailed,

@@ -6,14 +6,23 @@ The request is in ``gemini_request``, answers in ``gemini_answer``, streams in `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from providers.adapters import gemini_errors, gemini_request
+from providers.adapters import gemini_errors, gemini_predict, gemini_request
 from providers.adapters.base import Host, StreamParser
 from providers.adapters.changes import Changes
 from providers.adapters.gemini_answer import AnswerReader
 from providers.adapters.gemini_stream import GeminiStream
-from providers.adapters.reading import as_dict, as_int, as_list, as_str, decode, reply_dict
+from providers.adapters.reading import (
+    as_dict,
+    as_int,
+    as_list,
+    as_str,
+    decode,
+    number_rows,
+    reply_dict,
+)
 from providers.catalogue.spec import ModelSpec
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
@@ -66,33 +75,67 @@ class GeminiAdapter:
             raise InvalidRequest(
                 "Gemini embeds texts, not tokens. Send the texts themselves.", param="input"
             )
+        texts = [text for text in request.inputs if isinstance(text, str)]
+        task = _TASKS.get(request.task, request.task.upper()) if request.task else ""
+        if request.user:
+            changes.dropped("user", "this format has no word for it")
+        changes.foreign_extras(request, self.name)
+        own = request.extra.get(self.name, {})
+        if host.quirk("embeddings") == "predict":
+            body = gemini_predict.body(texts, task, request.dimensions)
+            return WireRequest("POST", path, {**body, **own}, changes=changes.result())
         common: dict[str, Any] = {"model": f"models/{request.model.removeprefix('models/')}"}
         if request.dimensions is not None:
             common["outputDimensionality"] = request.dimensions
-        if request.task:
-            common["taskType"] = _TASKS.get(request.task, request.task.upper())
-        if request.user:
-            changes.dropped("user", "this format has no word for it")
-        own = request.extra.get(self.name, {})
-        requests = [{**common, "content": {"parts": [{"text": text}]}} for text in request.inputs]
-        return WireRequest("POST", path, {"requests": requests, **own}, changes=changes.result())
+        if task:
+            common["taskType"] = task
+        common |= own
+        requests = [{**common, "content": {"parts": [{"text": text}]}} for text in texts]
+        return WireRequest("POST", path, {"requests": requests}, changes=changes.result())
 
     def parse_embedding(self, reply: WireReply, host: Host) -> EmbeddingResponse:
         body = reply_dict(reply)
         if body.get("error"):
             raise gemini_errors.explain_value(body)
-        entries = [as_dict(entry).get("values") for entry in as_list(body.get("embeddings"))]
-        if not entries or not all(isinstance(values, list) for values in entries):
+        rows = [as_dict(entry).get("values") for entry in as_list(body.get("embeddings"))]
+        vectors = number_rows(rows or gemini_predict.vectors(body))
+        if not vectors:
             raise ServerError(
                 "The provider's answer holds no vectors. Try again, or use another model.",
                 detail=reply.body[:500].decode("utf-8", "replace"),
                 upstream_status=reply.status,
             )
         tokens = as_int(as_dict(body.get("usageMetadata")).get("promptTokenCount"))
-        vectors = tuple(tuple(map(float, values)) for values in map(as_list, entries))
+        tokens = tokens or gemini_predict.tokens(body)
         return EmbeddingResponse(
             as_str(body.get("model")), vectors, Usage(tokens) if tokens else None
         )
+
+    def build_count(self, request: ChatRequest, host: Host) -> WireRequest | None:
+        """The request as it would be sent. The Gemini API wants it inside another one, or counts the contents
+        alone; Vertex takes it as it is (quirk ``count_bare``).
+        """
+        path = gemini_request.model_path(host, request.model, "count", "countTokens")
+        if not path:
+            return None
+        wire = gemini_request.build(replace(request, stream=False), host)
+        body = dict(wire.body or {})
+        if host.quirk("count_bare"):
+            taken = ("contents", "systemInstruction", "tools", "generationConfig")
+            bare = {name: value for name, value in body.items() if name in taken}
+            return replace(wire, path=path, body=bare)
+        model = f"models/{request.model.removeprefix('models/')}"
+        return replace(wire, path=path, body={"generateContentRequest": {"model": model, **body}})
+
+    def parse_count(self, reply: WireReply, host: Host) -> int:
+        body = reply_dict(reply)
+        if not isinstance(body.get("totalTokens"), int):
+            raise ServerError(
+                "The provider's answer holds no number of tokens. Try again.",
+                detail=reply.body[:500].decode("utf-8", "replace"),
+                upstream_status=reply.status,
+            )
+        return as_int(body["totalTokens"])
 
     def build_models(self, host: Host) -> WireRequest:
         path = host.path("models", "/models?pageSize=1000")

@@ -1,8 +1,9 @@
 """A ChatRequest as the body of Gemini's ``generateContent``.
 
 ``state["gemini"]`` of a part holds whatever else the part had on the wire (``thoughtSignature``,
-``videoMetadata`` …) and goes back on the same part. ``extra["gemini"]`` is merged over the body: ``tools`` are
-appended, ``generationConfig`` and ``toolConfig`` joined, everything else wins over what we would have said.
+``videoMetadata`` …; of a result also its object as it was) and goes back on the same part. ``extra["gemini"]`` is
+merged over the body: ``tools`` are appended, ``generationConfig`` and ``toolConfig`` joined, everything else wins over
+what we would have said.
 
 Quirks read here: ``tool_result_media`` (False: media cannot stand inside a function's result),
 ``json_with_tools`` (False: JSON output and tools exclude each other), ``thought_signature`` ("required":
@@ -16,7 +17,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from mimetypes import guess_type
 from typing import Any, assert_never
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -102,8 +103,7 @@ def model_path(host: Host, model: str, operation: str, method: str) -> str:
             "A Gemini model's name has only letters, digits, dots and hyphens. Check the model.",
             param="model",
         )
-    path = host.path(operation, "/models/{model}:" + method)
-    return path.replace("{model}", quote(name, safe=""))
+    return host.path(operation, "/models/{model}:" + method, name)
 
 
 # --- the conversation ---------------------------------------------------------------------------
@@ -220,7 +220,9 @@ class _Conversation:
         inside = self._host.quirk("tool_result_media", True) is not False
         within = [item for item in media if item and inside and "inlineData" in item]
         beside = [item for item in media if item and item not in within]
-        answer: Object = {**_known_id(part.call_id), "name": name, "response": _outcome(part)}
+        kept = as_dict(as_dict(part.state.get(NAME)).get("functionResponse"))
+        said = {**_known_id(part.call_id), "name": name}
+        answer: Object = {**said, "response": _outcome(part), **kept}
         if within:
             answer["parts"] = within
         if beside:

@@ -2,28 +2,21 @@
 is data.
 
 ``openai_request`` builds a chat (and lists the quirks), ``openai_messages`` its conversation,
-``openai_answer`` reads what comes back, ``openai_usage`` the tokens. Embeddings know two quirks:
-``drop`` and ``rename``.
+``openai_answer`` reads what comes back, ``openai_usage`` the tokens, ``openai_embedding`` the vectors.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from providers.adapters import openai_request
-from providers.adapters.base import Host
-from providers.adapters.changes import Changes
+from providers.adapters import openai_embedding, openai_request
+from providers.adapters.base import Host, StreamParser
 from providers.adapters.explaining import explain, explain_value
 from providers.adapters.openai_answer import AnswerReader, ChatStream, failed
 from providers.adapters.openai_pieces import FORMAT
-from providers.adapters.openai_usage import read_usage
 from providers.adapters.reading import (
     as_dict,
-    as_int,
     as_list,
     as_names,
     as_str,
@@ -58,49 +51,17 @@ class OpenAIAdapter:
         answer.extend(reader.end())
         return answer.response()
 
-    def stream(self, host: Host) -> ChatStream:
+    def stream(self, host: Host) -> StreamParser:
         return ChatStream()
 
     def explain(self, reply: WireReply, host: Host) -> CallError:
         return explain(reply)
 
     def build_embedding(self, request: EmbeddingRequest, host: Host) -> WireRequest:
-        path = host.path("embeddings", "/embeddings")
-        if not path:
-            raise InvalidRequest("This provider has no embeddings. Choose another integration.")
-        changes = Changes()
-        said = {
-            "encoding_format": "float",
-            "dimensions": request.dimensions,
-            "user": request.user,
-            "task": request.task,
-        }
-        refused = as_names(host.quirk("drop"))
-        rename = as_dict(host.quirk("rename"))
-        body: Json = {"model": request.model, "input": list(request.inputs)}
-        for name, value in said.items():
-            if value is None or (name == "encoding_format" and name in refused):
-                continue
-            if name in refused or (name == "task" and "task" not in rename):
-                changes.dropped(name, "the model does not take it")
-            else:
-                body[as_str(rename.get(name)) or name] = value
-        changes.foreign_extras(request, FORMAT)
-        own = request.extra.get(FORMAT, {})
-        return WireRequest("POST", path, {**own, **body}, changes=changes.result())
+        return openai_embedding.build(request, host)
 
     def parse_embedding(self, reply: WireReply, host: Host) -> EmbeddingResponse:
-        value = reply_dict(reply)
-        if failed(value):
-            raise explain_value(value)
-        items = [as_dict(item) for item in as_list(value.get("data"))]
-        if not items:
-            raise _nonsense("data", reply)
-        items.sort(key=lambda item: as_int(item.get("index")))
-        vectors = tuple(_vector(item.get("embedding"), reply) for item in items)
-        return EmbeddingResponse(
-            as_str(value.get("model")), vectors, read_usage(value.get("usage"))
-        )
+        return openai_embedding.parse(reply)
 
     def build_models(self, host: Host) -> WireRequest:
         path = host.path("models", "/models")
@@ -127,26 +88,6 @@ def _nonsense(field: str, reply: WireReply) -> ServerError:
         detail=f"no usable {field!r} in {reply.body[:500].decode('utf-8', 'replace')}",
         upstream_status=reply.status,
     )
-
-
-# --- embeddings -----------------------------------------------------------------------------------
-
-
-def _vector(value: object, reply: WireReply) -> tuple[float, ...]:
-    """Numbers, or base64 of 32-bit little-endian floats, which some hosts send unasked."""
-    if isinstance(value, str):
-        try:
-            data = base64.b64decode(value, validate=True)
-            floats = struct.unpack(f"<{len(data) // 4}f", data)
-        except (binascii.Error, struct.error, ValueError):
-            raise _nonsense("embedding", reply) from None
-        if not floats:
-            raise _nonsense("embedding", reply)
-        return floats
-    numbers = as_list(value)
-    if not numbers or not all(type(number) in (int, float) for number in numbers):
-        raise _nonsense("embedding", reply)
-    return tuple(map(float, numbers))
 
 
 # --- models ---------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ content_text_only    true: the host takes only a string as content; pictures and
 reasoning_back       thoughts of earlier turns: ``none`` (default), ``reasoning_content``, ``reasoning``,
                      ``reasoning_details`` (OpenRouter), ``thinking`` (Mistral's content blocks)
 reasoning_back_scope ``all`` (default), or ``tools``: only in a conversation with tool calls (DeepSeek)
-file_part            how a file is sent: ``file`` (default), ``document_url`` (Mistral)
+file_part            how a file is sent: ``file`` (default), ``document_url`` (Mistral, which also wants an upload's
+                     id and the data of a sound without the object around it)
+plain_messages       true: messages have no ``name`` and no ``refusal`` (Mistral)
 file_url             true: ``file`` takes an address where the data goes (OpenRouter)
 tool_result_media    true: pictures may stand in a tool's result; otherwise a user message carries them
 tool_result_name     true: a tool's result repeats the function's name (Mistral)
@@ -65,6 +67,8 @@ class Conversation:
         self._waiting: list[Json] = []
         """Media of tool results, until a user message may follow the last result."""
         self._takes_thoughts = host.quirk("reasoning_back", "none") != "none"
+        self._plain = bool(host.quirk("plain_messages"))
+        self._documents = host.quirk("file_part") == "document_url"
 
     def write(self, messages: Sequence[Message]) -> list[Json]:
         if self._host.quirk("reasoning_back_scope") == "tools":
@@ -91,8 +95,15 @@ class Conversation:
             wire = self._assistant(message, where)
         else:
             self._unsaid(message.parts, (Text, Image, File, Opaque, ToolResult), where)
-            wire = {"role": self._role(message), "content": self._content(message.parts, where)}
-        if message.name:
+            own = {name: v for name, v in _own(message.state).items() if name != "role"}
+            wire = {
+                "role": self._role(message),
+                "content": self._content(message.parts, where),
+                **own,
+            }
+        if message.name and self._plain:
+            self._changes.dropped(f"{where}.name", "the provider's messages have no name")
+        elif message.name:
             wire["name"] = message.name
         self._wire.append(wire)
 
@@ -110,6 +121,9 @@ class Conversation:
         thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
         self._unsaid(message.parts, (Text, Opaque, ToolCall, Refusal, Reasoning), where)
         said = [part for part in message.parts if isinstance(part, Text)]
+        if refusals and self._plain:
+            said += map(Text, refusals)
+            refusals = []
         content: Any = self._content(said, where)
         wire: Json = {
             "role": "assistant",
@@ -187,6 +201,14 @@ class Conversation:
             }
             self._waiting += [note, *self._media(media, where)]
         wire = {"role": "tool", "tool_call_id": self._tool_id(result.call_id), "content": content}
+        states = [result.state, *(part.state for part in result.content[-1:])]
+        marks = (as_dict(state.get("anthropic")).get("cache_control") for state in states)
+        mark = next(filter(None, marks), None)
+        if mark and self._host.quirk("cache_control"):
+            blocks = _blocks(content) or [{"type": "text", "text": ""}]
+            wire["content"] = [*blocks[:-1], {**blocks[-1], "cache_control": mark}]
+        elif mark:
+            self._changes.dropped("cache_control", "the provider decides itself what to cache")
         if result.name and self._host.quirk("tool_result_name"):
             wire["name"] = result.name
         self._wire.append(wire)
@@ -243,14 +265,18 @@ class Conversation:
 
     def _file(self, part: File, where: str) -> Json:
         audio = _AUDIO.get(part.media_type or "")
+        if part.data and audio and self._documents:
+            return {"type": "input_audio", "input_audio": part.data}
         if part.data and audio:
             return {"type": "input_audio", "input_audio": {"data": part.data, "format": audio}}
         url = part.url
         if part.data:
             url = f"data:{part.media_type or 'application/octet-stream'};base64,{part.data}"
-        if url and self._host.quirk("file_part") == "document_url":
+        if url and self._documents:
             name = {"document_name": part.name} if part.name else {}
             return {"type": "document_url", "document_url": url, **name}
+        if part.file_id and self._documents:
+            return {"type": "file", "file_id": part.file_id}
         if part.file_id:
             return {"type": "file", "file": {"file_id": part.file_id}}
         if url and (part.data or self._host.quirk("file_url")):

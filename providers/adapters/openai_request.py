@@ -5,6 +5,8 @@ Quirks read here (a model's quirk wins over its provider's):
 ================== ========================================================================================
 drop               names of parameters (in our words) that the model refuses: they are left out
 rename             our name to the host's, e.g. ``{max_tokens = "max_completion_tokens"}``
+extras             the caller's further parameters that the host takes; others are left out (Mistral refuses a
+                   request for one it does not know). Not said: all are passed on
 top_k              true: the host takes ``top_k``, which OpenAI does not know
 max_stop           how many stop sequences are taken
 stream_usage       false: do not ask for usage in a stream (the host refuses ``stream_options``)
@@ -43,12 +45,12 @@ _UNANSWERED = {
     "logprobs": "the answer has no place for them",
     "top_logprobs": "the answer has no place for them",
 }
-_EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
+EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 def build(request: ChatRequest, host: Host) -> WireRequest:
     """Raises InvalidRequest where there is nothing to say or the provider has no chat."""
-    path = host.path("chat", "/chat/completions")
+    path = host.path("chat", "/chat/completions", request.model)
     if not path:
         raise InvalidRequest("This provider has no chat. Choose another integration.")
     changes = Changes()
@@ -108,10 +110,11 @@ def _own_extras(request: ChatRequest, body: Json, host: Host, changes: Changes) 
     """The caller's own words in this format; what ``body`` says already is not said twice."""
     own: Json = {}
     refused = as_names(host.quirk("drop"))
+    taken = host.quirk("extras")
     for name, value in request.extra.get(FORMAT, {}).items():
         if name in _UNANSWERED:
             changes.dropped(name, _UNANSWERED[name])
-        elif name in refused:
+        elif name in refused or (taken is not None and name not in as_names(taken)):
             changes.dropped(name, "the model does not take it")
         elif name in body or name == "stream":
             changes.dropped(name, "it is said by another parameter")
@@ -157,13 +160,19 @@ def _tool(tool: Tool, where: str, host: Host, changes: Changes) -> Json:
     function: Json = {
         "name": tool.name,
         "description": tool.description,
-        "parameters": tool.parameters or _EMPTY_SCHEMA,
+        "parameters": tool.parameters or EMPTY_SCHEMA,
         "strict": tool.strict,
     }
     if tool.strict is not None and not host.quirk("tool_strict", True):
         changes.dropped(f"{where}.strict", "the provider does not take it")
         del function["strict"]
-    return {"type": "function", "function": {k: v for k, v in function.items() if v is not None}}
+    said: Json = {"type": "function"}
+    mark = as_dict(tool.state.get("anthropic")).get("cache_control")
+    if mark and host.quirk("cache_control"):
+        said["cache_control"] = mark
+    elif mark:
+        changes.dropped("cache_control", "the provider decides itself what to cache")
+    return {**said, "function": {k: v for k, v in function.items() if v is not None}}
 
 
 # --- reasoning ------------------------------------------------------------------------------------
@@ -182,7 +191,7 @@ def _reasoning(options: ReasoningOptions | None, host: Host, changes: Changes) -
         case "toggle":
             return {**said, **_toggle(options, host, changes)}
         case "effort":
-            effort = _effort(options, host, changes)
+            effort = effort_word(options, host, changes)
             return {**said, "reasoning_effort": effort} if effort else said
         case _:
             changes.dropped("reasoning", "the model's thinking cannot be steered")
@@ -214,13 +223,13 @@ def _toggle(options: ReasoningOptions, host: Host, changes: Changes) -> Json:
         return {"thinking": {"type": "disabled"}}
     said: Json = {"thinking": {"type": "enabled"}}
     if host.quirk("reasoning_efforts"):
-        said["reasoning_effort"] = _effort(options, host, changes)
+        said["reasoning_effort"] = effort_word(options, host, changes)
     else:
         changes.changed("reasoning", "thinking can be on or off only; it is on")
     return said
 
 
-def _effort(options: ReasoningOptions, host: Host, changes: Changes) -> str:
+def effort_word(options: ReasoningOptions, host: Host, changes: Changes) -> str:
     """The host's word for the effort that was asked for, or "" where it has none."""
     effort = options.effort
     if effort is None:

@@ -9,6 +9,9 @@ from decimal import Decimal, InvalidOperation
 from providers.adapters.reading import as_dict, as_int, first_int
 from providers.usage import Usage
 
+MOST_MONEY = 1_000_000
+"""Dollars. A host that says more for one call does not know what it says, and the column could not hold it."""
+
 _COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens")
 
 
@@ -57,4 +60,4 @@ def _money(value: object) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount < MOST_MONEY else None

@@ -57,6 +57,16 @@ def first_int(*values: object) -> int:
     return next((number for number in map(as_int, values) if number), 0)
 
 
+def number_rows(value: object) -> tuple[tuple[float, ...], ...]:
+    """Vectors from a list of lists of numbers; none at all when one of them is empty or holds anything else."""
+    rows = as_list(value)
+    if not all(isinstance(row, list) and row for row in rows):
+        return ()
+    if not all(type(number) in (int, float) for row in rows for number in row):
+        return ()
+    return tuple(tuple(map(float, row)) for row in rows)
+
+
 def decode(text: bytes | str) -> Any:
     """JSON to values; raises ValueError for anything else, hostile nesting included.
 

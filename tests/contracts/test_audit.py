@@ -6,32 +6,51 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import integrations.actions
+from aiproxy import actions as of_aliases
+from aiproxy.actions import AliasInput
+from aiproxy.models import Alias
 from integrations.actions import integrations as of_integrations
+from integrations.actions import providers as of_providers
+from integrations.actions import sharing as of_sharing
 from integrations.actions import tokens as of_tokens
 from integrations.audit import Act, Actor
 from integrations.inputs import IntegrationInput
-from integrations.models import AccessToken, AuditEvent, Integration
+from integrations.models import AccessToken, AuditEvent, Integration, SharedKey
+from integrations.provider_inputs import ModelInput, ProviderInput, provider
+from marketplace.environment import ServerKeys
+from providers.catalogue.spec import ModelSpec
+from providers.models import CustomModel, CustomProvider
 from tests.factories import make_token, make_user
 
 # Part of every action, or a question; they write nothing themselves.
 NOT_ACTIONS = {"integrations.actions.change.change", "integrations.actions.tokens.default_expiry"}
 
 
+ACME = ProviderInput(id="acme", name="Acme", adapter="openai", base_url="https://acme.example/v1")
+TARGET = {"provider": "openai", "model": "gpt-x"}
+
+
 class Scene:
-    """Somebody with an integration and a token, and somebody who acts on them."""
+    """An administrator with an integration and a token, and what administrators add for everybody."""
 
     def __init__(self) -> None:
-        self.owner = make_user()
+        self.owner = make_user(is_superuser=True)
         self.actor = Actor(self.owner.pk, None, "192.0.2.7", "req-1")
         self.integration = Integration.objects.create(
             owner=self.owner, provider_id="sandbox", name="Another"
         )
         self.token, _ = make_token(self.owner)
+        _, acme = provider(ACME)
+        self.provider = CustomProvider.objects.create(id="acme", spec=acme)
+        self.model = CustomModel.objects.create(provider_id="openai", model_id="new", spec={})
+        self.shared = SharedKey.objects.create(provider_id="groq", variable="GROQ_API_KEY")
+        self.alias = Alias.objects.create(name="fast", targets=[TARGET])
 
     def without_sandbox(self) -> Any:
         Integration.objects.filter(owner=self.owner).delete()
@@ -69,15 +88,74 @@ ACTIONS: dict[Callable[..., Any], tuple[Callable[[Scene], Any], Act]] = {
     ),
     of_tokens.revoke: (lambda s: of_tokens.revoke(s.actor, s.token), Act.TOKEN_REVOKED),
 }
+# These are about the installation, so their events have no owner.
+FOR_EVERYBODY: dict[Callable[..., Any], tuple[Callable[[Scene], Any], Act]] = {
+    of_providers.create_provider: (
+        lambda s: of_providers.create_provider(s.actor, s.owner, replace(ACME, id="another")),
+        Act.PROVIDER_CREATED,
+    ),
+    of_providers.edit_provider: (
+        lambda s: of_providers.edit_provider(
+            s.actor, s.owner, s.provider, ProviderInput(name="New")
+        ),
+        Act.PROVIDER_EDITED,
+    ),
+    of_providers.delete_provider: (
+        lambda s: of_providers.delete_provider(s.actor, s.owner, s.provider),
+        Act.PROVIDER_DELETED,
+    ),
+    of_providers.create_model: (
+        lambda s: of_providers.create_model(s.actor, s.owner, "openai", ModelInput(id="newer")),
+        Act.MODEL_CREATED,
+    ),
+    of_providers.edit_model: (
+        lambda s: of_providers.edit_model(s.actor, s.owner, s.model, ModelInput(name="New")),
+        Act.MODEL_EDITED,
+    ),
+    of_providers.delete_model: (
+        lambda s: of_providers.delete_model(s.actor, s.owner, s.model),
+        Act.MODEL_DELETED,
+    ),
+    of_providers.adopt_models: (
+        lambda s: of_providers.adopt_models(s.actor, "openai", [ModelSpec(id="newer")]),
+        Act.MODELS_ADOPTED,
+    ),
+    of_sharing.share: (
+        lambda s: of_sharing.share(s.actor, s.owner, "openai"),
+        Act.SERVER_KEY_SHARED,
+    ),
+    of_sharing.unshare: (
+        lambda s: of_sharing.unshare(s.actor, s.owner, s.shared),
+        Act.SERVER_KEY_UNSHARED,
+    ),
+    of_aliases.create_alias: (
+        lambda s: of_aliases.create_alias(s.actor, s.owner, AliasInput("slow", "", [TARGET])),
+        Act.ALIAS_CREATED,
+    ),
+    of_aliases.edit_alias: (
+        lambda s: of_aliases.edit_alias(s.actor, s.owner, s.alias, AliasInput(name="faster")),
+        Act.ALIAS_EDITED,
+    ),
+    of_aliases.delete_alias: (
+        lambda s: of_aliases.delete_alias(s.actor, s.owner, s.alias),
+        Act.ALIAS_DELETED,
+    ),
+}
+ACTIONS |= FOR_EVERYBODY
+
+
+@pytest.fixture(autouse=True)
+def environment(settings: Any) -> None:
+    settings.AIM_ENV_KEYS = ServerKeys({"OPENAI_API_KEY": "sk-canary-0123456789"})
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:
-    """Every function that a module of ``actions`` defines and does not hide."""
-    for info in pkgutil.walk_packages(integrations.actions.__path__, "integrations.actions."):
-        module = importlib.import_module(info.name)
+    """Every function that an ``actions`` module defines and does not hide."""
+    found = pkgutil.walk_packages(integrations.actions.__path__, "integrations.actions.")
+    for module in [of_aliases, *(importlib.import_module(info.name) for info in found)]:
         for name, function in vars(module).items():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if own and not name.startswith("_") and f"{info.name}.{name}" not in NOT_ACTIONS:
+            if own and not name.startswith("_") and f"{module.__name__}.{name}" not in NOT_ACTIONS:
                 yield function
 
 
@@ -98,7 +176,7 @@ def test_action_writes_exactly_one_event_of_its_kind(action):
     call(scene)
     (event,) = AuditEvent.objects.exclude(pk__in=before)
     assert event.action == act
-    assert event.owner == scene.owner
+    assert event.owner == (None if action in FOR_EVERYBODY else scene.owner)
     assert event.target_id
     if action is not of_integrations.ensure_sandbox:
         assert (event.actor, event.ip, event.request_id) == (scene.owner, "192.0.2.7", "req-1")
@@ -126,4 +204,8 @@ def rows() -> list[Any]:
     return [
         *Integration.objects.order_by("pk").values(),
         *AccessToken.objects.order_by("pk").values(),
+        *CustomProvider.objects.order_by("pk").values(),
+        *CustomModel.objects.order_by("pk").values(),
+        *Alias.objects.order_by("pk").values(),
+        *SharedKey.objects.order_by("pk").values(),
     ]

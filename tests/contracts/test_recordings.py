@@ -23,6 +23,7 @@ from providers.catalogue.spec import Auth, ProviderSpec
 from providers.chat import ChatRequest, ChatResponse, Choice, Message, Text, ToolCall
 from providers.errors import CallError, RateLimited
 from providers.events import Accumulator, Ended, Event, Failed, Finished, Started
+from providers.registry import catalogue
 from providers.wire import WireReply
 from tests.contracts.expected import Expected, Recording, json_or_text, unique
 
@@ -37,29 +38,37 @@ ADAPTER_OF = {
     "gemini_generate": "gemini",
     "gemini_embed": "gemini",
     "ollama_chat": "ollama",
+    "bedrock_converse": "bedrock",
+    "openai_responses": "responses",
+    "cohere_chat": "cohere",
+    "cohere_embed": "cohere",
 }
+MODELS = "models_list"
+"""Lists of models are read by the adapter of the provider that gave them."""
 
 NOT_CARRIED = {
-    "anthropic_count_tokens": "counting tokens is not an operation yet",
-    "bedrock_converse": "the Bedrock format is not carried yet",
+    "anthropic_count_tokens": "no answer to read but a number: test_recorded_requests.py reads it",
     "bedrock_count_tokens": "counting tokens is not an operation yet",
-    "bedrock_invoke": "the Bedrock format is not carried yet",
-    "cohere_chat": "the Cohere format is not carried yet",
-    "cohere_embed": "the Cohere format is not carried yet",
-    "gemini_count_tokens": "counting tokens is not an operation yet",
+    "bedrock_invoke": "each maker's own chat format; Converse carries all of them",
+    "cohere_chat_v1": "Cohere's first chat API, which v2 replaced",
+    "gemini_count_tokens": "no answer to read but a number: test_recorded_requests.py reads it",
     "gemini_interactions": "the interactions API is not carried yet",
     "hf_inference": "the old inference API is not a chat format",
-    "models_list": "lists of models are read in tests/providers",
     "ollama_generate": "the prompt API is not carried",
     "openai_audio_transcriptions": "speech is not carried yet",
     "openai_completions": "the legacy prompt API is not carried",
     "openai_images": "images are not carried yet",
     "openai_moderations": "moderation is not carried",
-    "openai_responses": "the Responses API is not carried yet",
-    "openai_responses_compact": "the Responses API is not carried yet",
-    "openai_responses_input_tokens": "the Responses API is not carried yet",
+    "openai_responses_compact": "compacting a conversation is not a chat",
+    "openai_responses_input_tokens": "counting tokens is not an operation yet",
     "rerank": "reranking is not carried yet",
 }
+
+
+def protocol_of(recording: Recording) -> str:
+    """The recording's protocol; Cohere's two chat APIs, which share a name there, are told apart by their address."""
+    old = "cohere.com/v1/chat" in recording["request"]["url"]
+    return "cohere_chat_v1" if old else str(recording["protocol"])
 
 
 def load() -> list[Any]:
@@ -69,7 +78,7 @@ def load() -> list[Any]:
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         recording = json.loads(path.read_text(encoding="utf-8"))
-        if recording["protocol"] not in NOT_CARRIED:
+        if protocol_of(recording) not in NOT_CARRIED:
             found.append(pytest.param(recording, id=path.stem))
     return found
 
@@ -81,33 +90,41 @@ def params(keep) -> list[Any]:
     return [p for p in RECORDINGS if not p.values[0] or keep(p.values[0])]
 
 
+EMBEDDING_PROTOCOLS = ("openai_embeddings", "gemini_embed", "cohere_embed")
+
+
 def ok(recording: Recording) -> bool:
     return int(recording["response"]["status"]) < 400
 
 
 def is_chat(recording: Recording) -> bool:
-    return recording["protocol"] not in ("openai_embeddings", "gemini_embed")
+    return recording["protocol"] not in (*EMBEDDING_PROTOCOLS, MODELS)
 
 
 def is_stream(recording: Recording) -> bool:
     """Gemini without SSE streams one JSON array, which is recorded as JSON."""
     response = recording["response"]
     return bool(recording["stream"]) and (
-        "body_text" in response or isinstance(response["body"], list)
+        "body" not in response or isinstance(response["body"], list)
     )
 
 
 ANSWERS = params(lambda r: ok(r) and is_chat(r) and "body" in r["response"] and not r["stream"])
 STREAMS = params(lambda r: ok(r) and is_chat(r) and is_stream(r))
 ERRORS = params(lambda r: not ok(r))
-EMBEDDINGS = params(lambda r: ok(r) and not is_chat(r))
+EMBEDDINGS = params(lambda r: ok(r) and r["protocol"] in EMBEDDING_PROTOCOLS)
+LISTS = params(lambda r: ok(r) and r["protocol"] == MODELS)
+
+
+def adapter_name(recording: Recording) -> str:
+    if recording["protocol"] != MODELS:
+        return ADAPTER_OF[recording["protocol"]]
+    provider = catalogue().get(recording["provider"])
+    return provider.adapter if provider and provider.adapter else "openai"
 
 
 def adapter_of(recording: Recording) -> Adapter:
-    name = ADAPTER_OF[recording["protocol"]]
-    if name not in ADAPTERS:
-        pytest.skip(f"the {name} adapter is not here yet")
-    return ADAPTERS[name]
+    return ADAPTERS[adapter_name(recording)]
 
 
 def host_of(recording: Recording) -> Host:
@@ -116,7 +133,7 @@ def host_of(recording: Recording) -> Host:
         name="Recorded",
         description="",
         category="llm",
-        adapter=ADAPTER_OF[recording["protocol"]],
+        adapter=adapter_name(recording),
         auth=(Auth(id="none", type="none", label="None", place="none"),),
     )
     return Host(spec)
@@ -166,8 +183,9 @@ def events_of(recording: Recording, pieces: list[bytes]) -> list[Event]:
 def test_every_protocol_is_carried_or_excluded_with_a_reason():
     if not FOLDER.is_dir():
         pytest.skip(f"no recordings in {FOLDER}; set RECORDINGS_DIR")
-    found = {json.loads(p.read_text(encoding="utf-8"))["protocol"] for p in FOLDER.glob("*.json")}
-    assert found <= set(ADAPTER_OF) | set(NOT_CARRIED)
+    recordings = (json.loads(p.read_text(encoding="utf-8")) for p in FOLDER.glob("*.json"))
+    assert set(map(protocol_of, recordings)) <= {*ADAPTER_OF, MODELS, *NOT_CARRIED}
+    assert not {*ADAPTER_OF, MODELS} & set(NOT_CARRIED)
 
 
 @pytest.mark.parametrize("recording", ANSWERS)
@@ -234,13 +252,30 @@ def test_error_is_explained_in_our_words(recording):
 def test_embeddings_are_read(recording):
     response = adapter_of(recording).parse_embedding(reply_of(recording), host_of(recording))
     body = recording["response"]["body"]
-    assert len(response.vectors) == len(body.get("data") or body["embeddings"])
+    rows = body.get("data") or body["embeddings"]
+    assert len(response.vectors) == len(rows["float"] if isinstance(rows, dict) else rows)
     assert all(isinstance(number, float) for vector in response.vectors for number in vector)
     assert len({len(vector) for vector in response.vectors}) == 1
-    said = body.get("usage") or {}
+    said = body.get("usage") or body.get("meta", {}).get("billed_units")
     if said:
+        names = ("prompt_tokens", "input_tokens", "total_tokens")
         assert response.usage is not None
-        assert response.usage.input_tokens == said.get("prompt_tokens", said["total_tokens"])
+        assert response.usage.input_tokens == next(said[name] for name in names if name in said)
+
+
+@pytest.mark.parametrize("recording", LISTS)
+def test_lists_of_models_are_read(recording):
+    models = adapter_of(recording).parse_models(reply_of(recording), host_of(recording))
+    body = recording["response"]["body"]
+    items = body if isinstance(body, list) else body.get("data") or body["models"]
+    names = [item.get("id") or item["name"].removeprefix("models/") for item in items]
+    assert [model.id for model in models] == unique(names)
+    lengths = ("context_length", "context_window", "inputTokenLimit")
+    said = [next((item[name] for name in lengths if item.get(name)), 0) for item in items]
+    assert all(
+        model.context in (0, length) for model, length in zip(models, said, strict=True) if length
+    )
+    assert any(model.context for model in models) or not any(said)
 
 
 @pytest.mark.parametrize("recording", ANSWERS)

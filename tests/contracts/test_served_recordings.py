@@ -35,7 +35,10 @@ PROVIDER_OF = {
     "ollama_chat": "ollama",
     "cohere_chat": "cohere",
     "bedrock_converse": "bedrock",
+    "openai_responses": "openai",
 }
+MODEL_OF = {"openai_responses": "gpt-5-pro"}
+"""The model that makes its provider speak the protocol, where not every model does."""
 
 PROTOCOLS = sorted(set(PROVIDER_OF) & set(ADAPTER_OF))
 
@@ -97,7 +100,7 @@ def call(machine, protocol, allow_private):
         def call(recording: Recording, path: str):
             player.recording = recording
             body = {
-                "model": f"{PROVIDER_OF[protocol]}/recorded",
+                "model": f"{PROVIDER_OF[protocol]}/{MODEL_OF.get(protocol, 'recorded')}",
                 "messages": [{"role": "user", "content": "Hello"}],
                 "stream": bool(recording["stream"]),
             }
@@ -148,7 +151,7 @@ def whole_openai(answer: Any) -> dict[str, Any]:
     calls = choice["message"].get("tool_calls") or []
     return {
         "text": choice["message"]["content"] or "",
-        "calls": [(c["function"]["name"], _value(c["function"]["arguments"])) for c in calls],
+        "calls": [(name, _value(arguments)) for name, arguments in map(_called, calls)],
         "finish": choice["finish_reason"],
         "usage": {"input": usage.get("prompt_tokens"), "output": usage.get("completion_tokens")},
     }
@@ -192,9 +195,17 @@ def streamed_openai(body: bytes) -> dict[str, Any]:
             got["finish"] = choice["finish_reason"] or got["finish"]
             for piece in choice["delta"].get("tool_calls") or []:
                 call = calls.setdefault(piece["index"], ["", ""])
-                call[0] = call[0] or piece["function"].get("name") or ""
-                call[1] += piece["function"].get("arguments") or ""
+                name, arguments = _called(piece)
+                call[0] = call[0] or name
+                call[1] += arguments
     return got | {"calls": [(name, _value(text)) for name, text in calls.values()]}
+
+
+def _called(call: Any) -> tuple[str, str]:
+    """Name and arguments of a call; a tool that takes plain text has a custom one."""
+    custom = call.get("custom") or {}
+    function = call.get("function") or {**custom, "arguments": custom.get("input")}
+    return function.get("name") or "", function.get("arguments") or ""
 
 
 def _value(arguments: Any) -> Any:
@@ -249,4 +260,4 @@ def test_recorded_refusals_become_errors_in_our_words(call, protocol, path):
             response = call(recording, path)
             assert response.status_code >= 400, name
             assert response.json()["error"]["provider"] == PROVIDER_OF[protocol], name
-            assert UsageRecord.objects.first().outcome != "ok", name
+            assert UsageRecord.objects.latest("at").outcome != "ok", name

@@ -1,7 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from providers.auth import sign
 from providers.catalogue.spec import Auth
+from providers.endpoint import parse_endpoint
+from providers.errors import AuthFailed, InvalidRequest
 from providers.wire import WireRequest
 
 REQUEST = WireRequest("POST", "/chat?x=1", {"a": 1}, {"accept": "text/event-stream"})
@@ -51,3 +55,55 @@ def test_without_a_secret_nothing_is_added(place):
 
 def test_way_without_a_place_sends_no_secret():
     assert "sk-1" not in str(sign(REQUEST, way(place="none"), "sk-1"))
+
+
+# --- signatures ---
+
+AWS = Auth(id="sigv4", type="aws_sigv4", label="Access key", place="signature")
+AWS_KEY = "AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+AT = parse_endpoint("https://bedrock-runtime.us-east-1.amazonaws.com")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CONVERSE = WireRequest(
+    "POST", "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse", {"messages": []}
+)
+
+
+def test_signature_is_made_for_the_region_of_the_address():
+    signed = sign(CONVERSE, AWS, AWS_KEY, endpoint=AT, now=NOON)
+    assert signed.headers["authorization"].endswith(
+        "Signature=0cc1b477b10ac6fac351a36855f6aabc108aa126d883d051727c4ac7c4ff524a"
+    )
+    assert signed.headers["x-amz-date"] == "20261120T120000Z"
+    assert signed.headers["content-type"] == "application/json"
+    assert (signed.path, signed.body) == (CONVERSE.path, CONVERSE.body)
+
+
+def test_signature_replaces_headers_of_the_same_names():
+    own = {"Authorization": "Bearer other", "X-Amz-Date": "1", "x-own": "1"}
+    signed = sign(CONVERSE, AWS, AWS_KEY, own, endpoint=AT, now=NOON)
+    assert sorted(map(str.lower, signed.headers)) == sorted(set(map(str.lower, signed.headers)))
+    assert signed.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+    assert signed.headers["x-own"] == "1"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+        "bedrock-runtime-fips.us-east-1.amazonaws.com",
+    ],
+)
+def test_region_is_found_in_other_addresses_of_aws(host):
+    signed = sign(CONVERSE, AWS, AWS_KEY, endpoint=parse_endpoint(f"https://{host}"), now=NOON)
+    assert "/us-east-1/bedrock/" in signed.headers["authorization"]
+
+
+def test_address_without_a_region_cannot_be_signed_for():
+    with pytest.raises(InvalidRequest):
+        sign(CONVERSE, AWS, AWS_KEY, endpoint=parse_endpoint("https://example.com"), now=NOON)
+
+
+def test_key_that_is_none_is_refused_without_being_told():
+    with pytest.raises(AuthFailed) as caught:
+        sign(CONVERSE, AWS, "canary-secret-without-colon", endpoint=AT, now=NOON)
+    assert "canary" not in str(caught.value) + repr(caught.value.__dict__)

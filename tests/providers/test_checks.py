@@ -25,12 +25,20 @@ def test_every_bad_file_is_named(tmp_path):
     (tmp_path / "renamed.toml").write_text(GOOD.format(id="x", adapter="openai"))
     (tmp_path / "strange.toml").write_text(GOOD.format(id="strange", adapter="telepathy"))
     (tmp_path / "listed.toml").write_text(GOOD.format(id="listed", adapter=""))
+    model = '[[models]]\nid = "m"\nquirks = { adapter = "magic" }'
+    (tmp_path / "torn.toml").write_text(GOOD.format(id="torn", adapter="openai") + model)
     found = problems(sorted(tmp_path.iterdir()))
-    assert [error.id for error in found] == ["providers.E001", "providers.E001", "providers.E002"]
+    assert [error.id for error in found] == [
+        "providers.E001",
+        "providers.E001",
+        "providers.E002",
+        "providers.E002",
+    ]
     assert [error.msg.partition(":")[0] for error in found] == [
         "broken.toml",
         "renamed.toml",
         "strange.toml",
+        "torn.toml",
     ]
 
 

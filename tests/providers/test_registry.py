@@ -38,6 +38,19 @@ def test_adapter_is_the_formats():
     assert OURS.adapter("b") is ADAPTERS["openai"]
 
 
+def test_model_may_be_spoken_to_in_another_format():
+    models = (ModelSpec(id="pro", quirks={"adapter": "responses"}), ModelSpec(id="m"))
+    ours = Catalogue([spec("b", "beta", adapter="openai", models=models)])
+    assert ours.adapter("b", "pro") is ADAPTERS["responses"]
+    assert ours.adapter("b", "m") is ADAPTERS["openai"]
+    assert ours.adapter("b", "unknown") is ADAPTERS["openai"]
+
+
+@pytest.mark.parametrize("model", ["gpt-5-pro", "gpt-5.3-codex", "o3-pro"])
+def test_openai_s_pro_and_codex_models_speak_responses(model):
+    assert catalogue().adapter("openai", model) is ADAPTERS["responses"]
+
+
 def test_provider_that_is_only_listed_has_no_adapter():
     assert not OURS["a"].callable
     with pytest.raises(KeyError):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -30,6 +31,30 @@ def test_cache_without_a_price_costs_the_input_price():
     assert cost(Usage(1_000_000, 0, 500_000, 500_000), Price(Decimal(2), Decimal(0))) == Decimal(2)
 
 
+def test_writing_for_an_hour_has_its_own_price():
+    price = replace(PRICE, cache_write_1h=Decimal(4))
+    usage = Usage(1_000_000, 0, cache_write_tokens=500_000, cache_write_1h_tokens=200_000)
+    assert cost(usage, price) == Decimal("0.5") * 2 + Decimal("0.3") * Decimal("2.5") + Decimal(
+        "0.8"
+    )
+
+
+def test_writing_for_an_hour_without_a_price_costs_what_writing_does():
+    usage = Usage(1_000_000, 0, cache_write_tokens=1_000_000, cache_write_1h_tokens=1_000_000)
+    assert cost(usage, PRICE) == Decimal("2.5")
+
+
+def test_more_for_an_hour_than_was_written_is_not_charged_twice():
+    price = replace(PRICE, cache_write_1h=Decimal(4))
+    assert cost(Usage(10, 0, cache_write_tokens=10, cache_write_1h_tokens=20), price) == Decimal(
+        "0.00004"
+    )
+
+
+def test_reasoning_is_part_of_the_output_and_charged_once():
+    assert cost(Usage(0, 100, reasoning_tokens=80), PRICE) == cost(Usage(0, 100), PRICE)
+
+
 def test_counts_that_contradict_each_other_cost_no_less_than_nothing():
     assert cost(Usage(10, 0, cached_tokens=20), PRICE) == Decimal("0.00001")
 
@@ -48,3 +73,9 @@ def test_tier_holds_for_the_whole_call_above_its_limit(tokens, rate):
 
 def test_tier_has_its_own_cache_price():
     assert cost(Usage(150, 0, cached_tokens=150), TIERED) == Decimal(150) / 1_000_000
+
+
+def test_only_billed_tokens_cost_where_the_provider_tells_them():
+    usage = Usage(1622, 44, cached_tokens=1024, billed=(91, 31))
+    assert cost(usage, PRICE) == cost(Usage(91, 31), PRICE)
+    assert usage.total_tokens == 1666

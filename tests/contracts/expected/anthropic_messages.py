@@ -106,5 +106,8 @@ def usage(said: dict[str, Any]) -> dict[str, int]:
         "output_tokens": said["output_tokens"],
         "cached_tokens": read_tokens,
         "cache_write_tokens": written,
+        "cache_write_1h_tokens": (said.get("cache_creation") or {}).get(
+            "ephemeral_1h_input_tokens", 0
+        ),
         "reasoning_tokens": details.get("thinking_tokens", 0),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aiproxy.protocols import anthropic, native, openai
+from aiproxy.protocols import anthropic, gemini, native, openai, responses
 from tests.contracts.round_trip.scenes import Answer, Call, Scene, Turn
 from tests.sse import frames
 
@@ -21,7 +21,24 @@ def calls_of(said: list[tuple[str, str, str]]) -> tuple[Call, ...]:
     return tuple(Call(id_, name, json.loads(arguments)) for id_, name, arguments in said)
 
 
-class OpenAIClient:
+class Client:
+    has_stop = True
+    """Whether the dialect can say where an answer is to end."""
+
+
+class OfMessages(Client):
+    """A dialect whose conversation is one list of messages."""
+
+    def repeat(self, second: Body, answer: Body) -> Body:
+        """The second request, with the answer as the client got it in place of the message that says the same."""
+        asked, _, *results = second["messages"]
+        return {**second, "messages": [asked, self.message(answer), *results]}
+
+    def message(self, body: Body) -> Body:
+        raise NotImplementedError
+
+
+class OpenAIClient(OfMessages):
     protocol = openai.PROTOCOL
 
     def write(self, scene: Scene, stream: bool = False) -> Body:
@@ -123,7 +140,7 @@ class OpenAIClient:
         return {**body["choices"][0]["message"], "role": "assistant"}
 
 
-class AnthropicClient:
+class AnthropicClient(OfMessages):
     protocol = anthropic.PROTOCOL
     _FINISH = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
 
@@ -209,7 +226,7 @@ class AnthropicClient:
         return {"role": "assistant", "content": body["content"]}
 
 
-class NativeClient:
+class NativeClient(OfMessages):
     protocol = native.PROTOCOL
 
     def write(self, scene: Scene, stream: bool = False) -> Body:
@@ -288,4 +305,182 @@ class NativeClient:
         return message
 
 
-CLIENTS = (OpenAIClient(), AnthropicClient(), NativeClient())
+class ResponsesClient(Client):
+    protocol = responses.PROTOCOL
+    has_stop = False
+
+    def write(self, scene: Scene, stream: bool = False) -> Body:
+        choice: Any = scene.choice
+        if choice not in ("", "auto", "none", "required"):
+            choice = {"type": "function", "name": choice}
+        tool = {"type": "function", "name": "weather", "description": "d", "parameters": scene.tool}
+        schema = {"type": "json_schema", "name": "city", "schema": scene.schema, "strict": True}
+        return without(
+            {
+                "model": "m",
+                "instructions": scene.system,
+                "input": [item for turn in scene.turns for item in self._items(turn)],
+                "tools": [tool] if scene.tool else None,
+                "tool_choice": choice,
+                "text": {"format": schema} if scene.schema else None,
+                "temperature": scene.temperature,
+                "top_p": scene.top_p,
+                "max_output_tokens": scene.max_tokens,
+                "reasoning": {"effort": scene.effort} if scene.effort else None,
+                "stream": stream or None,
+            }
+        )
+
+    def _items(self, turn: Turn) -> list[Body]:
+        items: list[Body] = []
+        content: Any = turn.text
+        if turn.picture:
+            url = f"data:image/png;base64,{turn.picture}"
+            text = {"type": "input_text", "text": turn.text}
+            content = [text, {"type": "input_image", "image_url": url, "detail": "auto"}]
+        if content:
+            items.append({"type": "message", "role": turn.role, "content": content})
+        for call in turn.calls:
+            arguments = json.dumps(call.arguments)
+            said = {"call_id": call.id, "name": call.name, "arguments": arguments}
+            items.append({"type": "function_call", **said})
+        for result in turn.results:
+            said = {"call_id": result.id, "output": result.text}
+            items.append({"type": "function_call_output", **said})
+        return items
+
+    def read(self, body: Body) -> Answer:
+        output, usage = body["output"], body["usage"]
+        said = [
+            (item["call_id"], item["name"], item["arguments"])
+            for item in output
+            if item["type"] == "function_call"
+        ]
+        pieces = [
+            piece for item in output if item["type"] == "message" for piece in item["content"]
+        ]
+        thoughts = [piece for item in output for piece in item.get("summary", ())]
+        finish = "tool_calls" if said else "stop"
+        if body["status"] == "incomplete":
+            assert body["incomplete_details"] == {"reason": "max_output_tokens"}
+            finish = "length"
+        return Answer(
+            "".join(piece["text"] for piece in pieces),
+            calls_of(said),
+            "".join(piece["text"] for piece in thoughts),
+            finish=finish,
+            tokens=(usage["input_tokens"], usage["output_tokens"]),
+        )
+
+    def join(self, stream: bytes) -> Body:
+        """The last event's response, which must be what the events before it said."""
+        events = [json.loads(data) for _, data in frames(stream)]
+        assert [event["sequence_number"] for event in events] == list(range(len(events)))
+        output: list[Body] = []
+        for event in events:
+            match event:
+                case {"type": "response.output_item.added", "output_index": index, "item": item}:
+                    assert index == len(output)
+                    output.append({**item, "content": []} if "content" in item else item)
+                case {"type": "response.content_part.added", "output_index": index, "part": part}:
+                    assert event["content_index"] == len(output[index]["content"])
+                    output[index]["content"].append(part)
+                case {"type": "response.output_text.delta", "output_index": index, "delta": piece}:
+                    output[index]["content"][event["content_index"]]["text"] += piece
+                case {"type": "response.reasoning_summary_part.added", "output_index": index}:
+                    output[index]["summary"].append(event["part"])
+                case {"type": "response.reasoning_summary_text.delta", "output_index": index}:
+                    output[index]["summary"][event["summary_index"]]["text"] += event["delta"]
+                case {"type": "response.function_call_arguments.delta", "output_index": index}:
+                    output[index]["arguments"] += event["delta"]
+                case {"type": "response.output_item.done", "output_index": index, "item": item}:
+                    grown = {"status": item.get("status"), **item}
+                    sealed = {"encrypted_content": item.get("encrypted_content")}
+                    assert without({**grown, **output[index], **sealed}) == without(
+                        {**item, "status": output[index].get("status")}
+                    )
+        assert events[-1]["type"] in ("response.completed", "response.incomplete")
+        response: Body = events[-1]["response"]
+        return response
+
+    def repeat(self, second: Body, answer: Body) -> Body:
+        """The second request, with the answer's own items in place of those that say the same."""
+        asked, results = second["input"][:1], second["input"][-2:]
+        return {**second, "input": [*asked, *answer["output"], *results]}
+
+
+class GeminiClient(Client):
+    """The calls have ids, the results are told by name alone, as Google's own client does."""
+
+    protocol = gemini.PROTOCOL
+
+    def write(self, scene: Scene, stream: bool = False) -> Body:
+        words = {"required": "ANY", "auto": "AUTO", "none": "NONE"}
+        calling: Body = {"mode": words.get(scene.choice, "ANY")}
+        if scene.choice and scene.choice not in words:
+            calling["allowedFunctionNames"] = [scene.choice]
+        declared = {"name": "weather", "description": "d", "parametersJsonSchema": scene.tool}
+        config = without(
+            {
+                "temperature": scene.temperature,
+                "topP": scene.top_p,
+                "maxOutputTokens": scene.max_tokens,
+                "stopSequences": list(scene.stop),
+                "responseMimeType": "application/json" if scene.schema else None,
+                "responseJsonSchema": scene.schema,
+                "thinkingConfig": {"thinkingLevel": scene.effort.upper()} if scene.effort else None,
+            }
+        )
+        return without(
+            {
+                "systemInstruction": {"parts": [{"text": scene.system}]} if scene.system else None,
+                "contents": [self._content(turn) for turn in scene.turns],
+                "tools": [{"functionDeclarations": [declared]}] if scene.tool else None,
+                "toolConfig": {"functionCallingConfig": calling} if scene.choice else None,
+                "generationConfig": config,
+            }
+        )
+
+    def _content(self, turn: Turn) -> Body:
+        parts: list[Body] = []
+        if turn.text:
+            parts.append({"text": turn.text})
+        if turn.picture:
+            parts.append({"inline_data": {"mime_type": "image/png", "data": turn.picture}})
+        for call in turn.calls:
+            said = {"id": call.id, "name": call.name, "args": call.arguments}
+            parts.append({"functionCall": said})
+        for result in turn.results:
+            response = {"name": result.name, "response": {"output": result.text}}
+            parts.append({"functionResponse": response})
+        return {"role": "model" if turn.role == "assistant" else "user", "parts": parts}
+
+    def read(self, body: Body) -> Answer:
+        (candidate,) = body["candidates"]
+        parts, usage = candidate["content"]["parts"], body["usageMetadata"]
+        calls = [part["functionCall"] for part in parts if "functionCall" in part]
+        finish = {"STOP": "stop", "MAX_TOKENS": "length"}[candidate["finishReason"]]
+        return Answer(
+            "".join(part["text"] for part in parts if "text" in part and not part.get("thought")),
+            tuple(Call(call["id"], call["name"], call["args"]) for call in calls),
+            "".join(part["text"] for part in parts if part.get("thought")),
+            finish="tool_calls" if calls else finish,
+            tokens=(usage["promptTokenCount"], usage["candidatesTokenCount"]),
+        )
+
+    def join(self, stream: bytes) -> Body:
+        parts: list[Body] = []
+        end: Body = {}
+        for chunk in (json.loads(data) for _, data in frames(stream)):
+            (candidate,) = chunk["candidates"]
+            parts += candidate["content"]["parts"]
+            end = {**chunk, "candidates": [{**candidate, "content": {"parts": parts}}]}
+        return end
+
+    def repeat(self, second: Body, answer: Body) -> Body:
+        asked, _, results = second["contents"]
+        said = {"role": "model", **answer["candidates"][0]["content"]}
+        return {**second, "contents": [asked, said, results]}
+
+
+CLIENTS = (OpenAIClient(), AnthropicClient(), NativeClient(), ResponsesClient(), GeminiClient())

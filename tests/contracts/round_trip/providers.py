@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from tests.contracts.round_trip.bedrock import BedrockEnd
 from tests.contracts.round_trip.scenes import Answer, Call, Result, Scene, Turn
 
 Body = dict[str, Any]
@@ -371,5 +373,204 @@ class OllamaEnd:
         return {"done": True, "done_reason": reason, **counts}
 
 
-SEALING_ENDS = (AnthropicEnd(), GeminiEnd())
-ENDS = (OpenAIEnd(), *SEALING_ENDS, OllamaEnd())
+class ResponsesEnd:
+    """OpenAI's Responses."""
+
+    provider = "openai"
+    adapter = "responses"
+    names_results = False
+    forces = True
+    has_ids = True
+    takes_stop = False
+
+    def read(self, body: Body) -> Scene:
+        system, turns = "", list[Turn]()
+        for item in body["input"]:
+            match item["type"]:
+                case "function_call":
+                    call = Call(item["call_id"], item["name"], json.loads(item["arguments"]))
+                    if not turns or turns[-1].role != "assistant":
+                        turns.append(Turn("assistant"))
+                    turns[-1] = replace(turns[-1], calls=(*turns[-1].calls, call))
+                case "function_call_output":
+                    result = Result(item["call_id"], "", item["output"])
+                    turns.append(Turn("user", results=(result,)))
+                case "message" if item["role"] in ("system", "developer"):
+                    system = "".join(part["text"] for part in item["content"])
+                case "message":
+                    turns.append(self._turn(item))
+        tool = body.get("tools", [{}])[0]
+        choice = body.get("tool_choice", "")
+        return Scene(
+            merged(turns),
+            system,
+            tool.get("parameters"),
+            choice if isinstance(choice, str) else choice["name"],
+            body.get("text", {}).get("format", {}).get("schema"),
+            body.get("temperature"),
+            body.get("top_p"),
+            body["max_output_tokens"],
+            (),
+            body.get("reasoning", {}).get("effort", ""),
+        )
+
+    def _turn(self, item: Body) -> Turn:
+        text = "".join(part.get("text", "") for part in item["content"])
+        pictures = [part["image_url"] for part in item["content"] if "image_url" in part]
+        picture = pictures[0].removeprefix("data:image/png;base64,") if pictures else ""
+        return Turn(item["role"], text, picture)
+
+    def sealed(self, body: Body) -> list[str]:
+        """The seals of earlier thoughts that came back."""
+        items = (item for item in body["input"] if item["type"] == "reasoning")
+        return [item["encrypted_content"] for item in items]
+
+    def whole(self, answer: Answer) -> Body:
+        cut = answer.finish == "length"
+        sent, got = answer.tokens
+        return {
+            "id": "resp",
+            "object": "response",
+            "model": "m",
+            "status": "incomplete" if cut else "completed",
+            "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
+            "error": None,
+            "output": self._items(answer),
+            "usage": {"input_tokens": sent, "output_tokens": got, "total_tokens": sent + got},
+        }
+
+    def _items(self, answer: Answer) -> list[Body]:
+        items: list[Body] = []
+        if answer.thoughts:
+            summary = [{"type": "summary_text", "text": answer.thoughts}]
+            item: Body = {"id": "rs", "type": "reasoning", "summary": summary}
+            items.append({**item, "encrypted_content": answer.seal} if answer.seal else item)
+        if answer.text:
+            content = [{"type": "output_text", "text": answer.text, "annotations": []}]
+            items.append({"type": "message", "role": "assistant", "content": content})
+        for call in answer.calls:
+            said = {"call_id": call.id, "name": call.name, "arguments": json.dumps(call.arguments)}
+            items.append({"type": "function_call", **said})
+        return items
+
+    def stream(self, answer: Answer) -> bytes:
+        whole = self.whole(answer)
+        shell = {**whole, "output": [], "usage": None, "status": "in_progress"}
+        events: list[Body] = [{"type": "response.created", "response": shell}]
+        for index, item in enumerate(whole["output"]):
+            events += [{**event, "output_index": index} for event in self._streamed(item)]
+        last = "incomplete" if answer.finish == "length" else "completed"
+        return sse(*events, {"type": f"response.{last}", "response": whole}, named=True)
+
+    def _streamed(self, item: Body) -> list[Body]:
+        match item["type"]:
+            case "message":
+                name, text = "output_text", item["content"][0]["text"]
+                empty = {**item, "content": []}
+            case "reasoning":
+                name, text = "reasoning_summary_text", item["summary"][0]["text"]
+                empty = {**item, "summary": [], "encrypted_content": ""}
+            case _:
+                name, text = "function_call_arguments", item["arguments"]
+                empty = {**item, "arguments": ""}
+        return [
+            {"type": "response.output_item.added", "item": empty},
+            *({"type": f"response.{name}.delta", "delta": piece} for piece in text),
+            {"type": "response.output_item.done", "item": item},
+        ]
+
+
+class CohereEnd:
+    """v2 chat."""
+
+    provider = "cohere"
+    adapter = "cohere"
+    names_results = False
+    forces = True
+    has_ids = True
+    says_auto = False
+    forces_by_name = False
+    _STOP = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
+
+    def read(self, body: Body) -> Scene:
+        system, turns = "", []
+        for message in body["messages"]:
+            match message["role"]:
+                case "system":
+                    system = message["content"]
+                case "tool":
+                    result = Result(message["tool_call_id"], "", message["content"])
+                    turns.append(Turn("user", results=(result,)))
+                case role:
+                    turns.append(self._turn(role, message))
+        return Scene(
+            merged(turns),
+            system,
+            body.get("tools", [{}])[0].get("function", {}).get("parameters"),
+            body.get("tool_choice", "").lower(),
+            body.get("response_format", {}).get("json_schema"),
+            body.get("temperature"),
+            body.get("p"),
+            body["max_tokens"],
+            tuple(body.get("stop_sequences", ())),
+            "high" if body.get("thinking", {}).get("type") == "enabled" else "",
+        )
+
+    def _turn(self, role: str, message: Body) -> Turn:
+        content = message.get("content", "")
+        parts: Any = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        text = "".join(part["text"] for part in parts if part["type"] == "text")
+        pictures = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+        picture = pictures[0].removeprefix("data:image/png;base64,") if pictures else ""
+        calls = tuple(
+            Call(call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
+            for call in message.get("tool_calls", ())
+        )
+        return Turn(role, text, picture, calls)
+
+    def whole(self, answer: Answer) -> Body:
+        message: Body = {"role": "assistant"}
+        if content := self._content(answer):
+            message["content"] = content
+        if answer.calls:
+            message["tool_calls"] = [
+                self._call(call, json.dumps(call.arguments)) for call in answer.calls
+            ]
+        return {"id": "c", "message": message, **self._ending(answer)}
+
+    def _content(self, answer: Answer) -> list[Body]:
+        thoughts = [{"type": "thinking", "thinking": answer.thoughts}] if answer.thoughts else []
+        return thoughts + ([{"type": "text", "text": answer.text}] if answer.text else [])
+
+    def _call(self, call: Call, arguments: str) -> Body:
+        function = {"name": call.name, "arguments": arguments}
+        return {"id": call.id, "type": "function", "function": function}
+
+    def stream(self, answer: Answer) -> bytes:
+        items: list[Body] = [{"type": "message-start", "id": "c", "delta": {"message": {}}}]
+        for index, block in enumerate(self._content(answer)):
+            kind = "thinking" if block["type"] == "thinking" else "text"
+            items.append(self._piece("content-start", index, content={**block, kind: ""}))
+            for piece in block[kind]:
+                items.append(self._piece("content-delta", index, content={kind: piece}))
+            items.append({"type": "content-end", "index": index})
+        for index, call in enumerate(answer.calls):
+            items.append(self._piece("tool-call-start", index, tool_calls=self._call(call, "")))
+            for piece in json.dumps(call.arguments):
+                said = {"function": {"arguments": piece}}
+                items.append(self._piece("tool-call-delta", index, tool_calls=said))
+            items.append({"type": "tool-call-end", "index": index})
+        items.append({"type": "message-end", "delta": self._ending(answer)})
+        return sse(*items, named=True) + sse("[DONE]")
+
+    def _piece(self, kind: str, index: int, **message: Any) -> Body:
+        return {"type": kind, "index": index, "delta": {"message": message}}
+
+    def _ending(self, answer: Answer) -> Body:
+        sent, got = answer.tokens
+        counts = {"tokens": {"input_tokens": sent, "output_tokens": got}}
+        return {"finish_reason": self._STOP[answer.finish], "usage": counts}
+
+
+SEALING_ENDS = (AnthropicEnd(), GeminiEnd(), ResponsesEnd(), BedrockEnd())
+ENDS = (OpenAIEnd(), *SEALING_ENDS, OllamaEnd(), CohereEnd())

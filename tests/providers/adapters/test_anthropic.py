@@ -691,6 +691,16 @@ class TestParse:
         }
         assert self.parse(message(usage=usage)).usage == Usage(130, 7, 100, 20, 3)
 
+    def test_input_that_is_kept_for_an_hour_is_told_apart(self):
+        usage = {
+            "input_tokens": 10,
+            "cache_creation_input_tokens": 20,
+            "cache_creation": {"ephemeral_5m_input_tokens": 15, "ephemeral_1h_input_tokens": 5},
+            "output_tokens": 7,
+        }
+        expected = Usage(30, 7, cache_write_tokens=20, cache_write_1h_tokens=5)
+        assert self.parse(message(usage=usage)).usage == expected
+
     def test_usage_may_be_missing(self):
         assert self.parse(message(usage=None)).usage is None
 
@@ -1056,3 +1066,19 @@ def test_text_file_keeps_its_characters():
     data = base64.b64encode("Zürich".encode()).decode()
     body, _ = built(Message("user", (File("text/plain", data),)))
     assert body["messages"][0]["content"][0]["source"]["data"] == "Zürich"
+
+
+class TestCount:
+    def test_only_what_the_counter_takes_is_sent(self):
+        wire = ADAPTER.build_count(request(max_tokens=5, temperature=0.5, stream=True), anthropic())
+        assert wire is not None
+        assert (wire.path, wire.stream) == ("/v1/messages/count_tokens", False)
+        assert set(wire.body or {}) == {"model", "messages"}
+
+    def test_host_without_a_counter_is_not_asked(self):
+        assert ADAPTER.build_count(request(), compatible({"count": ""})) is None
+
+    def test_answer(self):
+        assert ADAPTER.parse_count(reply({"input_tokens": 12}), anthropic()) == 12
+        with pytest.raises(ServerError):
+            ADAPTER.parse_count(reply({"tokens": 12}), anthropic())

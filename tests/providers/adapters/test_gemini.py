@@ -950,6 +950,46 @@ class TestEmbeddings:
         with pytest.raises(ServerError):
             ADAPTER.parse_embedding(reply({"embeddings": [{}]}), google())
 
+    @pytest.mark.parametrize("values", [["x"], [None], [{}], [True], [[1]], []])
+    def test_vector_of_anything_but_numbers_is_nonsense(self, values):
+        with pytest.raises(ServerError):
+            ADAPTER.parse_embedding(reply({"embeddings": [{"values": values}]}), google())
+
+
+class TestPredict:
+    """Embeddings as Vertex AI has them."""
+
+    HOST = catalogue().host("vertex", "gemini-embedding-001")
+
+    def test_request(self):
+        wire = ADAPTER.build_embedding(
+            EmbeddingRequest("gemini-embedding-001", ("a", "b"), 256, task="query"), self.HOST
+        )
+        assert wire.path.endswith("/publishers/google/models/gemini-embedding-001:predict")
+        assert wire.body == {
+            "instances": [
+                {"content": "a", "task_type": "RETRIEVAL_QUERY"},
+                {"content": "b", "task_type": "RETRIEVAL_QUERY"},
+            ],
+            "parameters": {"outputDimensionality": 256},
+        }
+
+    def test_request_with_nothing_special(self):
+        wire = ADAPTER.build_embedding(EmbeddingRequest("m", ("a",)), self.HOST)
+        assert wire.body == {"instances": [{"content": "a"}]}
+
+    def test_answer(self):
+        told = {"values": [1, 0.5], "statistics": {"token_count": 2, "truncated": False}}
+        body = {"predictions": [{"embeddings": told}, {"embeddings": told}]}
+        response = ADAPTER.parse_embedding(reply(body), self.HOST)
+        assert response.vectors == ((1.0, 0.5), (1.0, 0.5))
+        assert response.usage == Usage(4)
+
+    @pytest.mark.parametrize("prediction", [{}, 1, {"embeddings": {"values": ["x"]}}])
+    def test_nonsense(self, prediction):
+        with pytest.raises(ServerError):
+            ADAPTER.parse_embedding(reply({"predictions": [prediction]}), self.HOST)
+
 
 class TestModels:
     def test_list_is_asked_for_and_read(self):
@@ -989,3 +1029,40 @@ class TestModels:
     def test_host_without_a_list_says_so(self):
         with pytest.raises(InvalidRequest):
             ADAPTER.build_models(plain(paths={"models": ""}))
+
+
+class TestCount:
+    def test_whole_request_is_counted(self):
+        wire = ADAPTER.build_count(request(model="m", max_tokens=5, stream=True), google("m"))
+        assert wire is not None
+        assert (wire.path, wire.stream) == ("/models/m:countTokens", False)
+        inner = (wire.body or {})["generateContentRequest"]
+        assert inner["model"] == "models/m"
+        assert inner["generationConfig"] == {"maxOutputTokens": 5}
+
+    def test_vertex_counts_it_as_it_is(self):
+        wire = ADAPTER.build_count(request(model="m"), plain(quirks={"count_bare": True}))
+        assert wire is not None
+        assert set(wire.body or {}) == {"contents"}
+
+    def test_host_without_a_counter_is_not_asked(self):
+        assert ADAPTER.build_count(request(model="m"), plain(paths={"count": ""})) is None
+
+    def test_answer(self):
+        assert ADAPTER.parse_count(reply({"totalTokens": 12}), google()) == 12
+        with pytest.raises(ServerError):
+            ADAPTER.parse_count(reply({}), google())
+
+
+def test_own_words_of_an_embedding_stand_in_each_request():
+    asked = EmbeddingRequest("m", ("a", "b"), extra={"gemini": {"title": "t"}, "openai": {"x": 1}})
+    wire = ADAPTER.build_embedding(asked, google())
+    assert [said["title"] for said in (wire.body or {})["requests"]] == ["t", "t"]
+    assert [change.what for change in wire.changes] == ["x"]
+
+
+def test_result_goes_back_as_it_was():
+    kept = {"response": {"output": "5"}, "scheduling": "SILENT"}
+    result = ToolResult("c", (Text("5"),), "f", state={"gemini": {"functionResponse": kept}})
+    body, _ = built(Message("tool", (result,)))
+    assert parts(body) == [{"functionResponse": {"id": "c", "name": "f", **kept}}]

@@ -7,6 +7,7 @@ import pytest
 from providers.adapters.openai import OpenAIAdapter
 from providers.embedding import EmbeddingRequest
 from providers.errors import AuthFailed, InvalidRequest, ServerError
+from providers.registry import catalogue
 from providers.usage import Usage
 from providers.wire import WireReply
 from tests.providers.adapters.hosts import host
@@ -46,6 +47,34 @@ def test_embedding_follows_the_quirks():
     wire = ADAPTER.build_embedding(EmbeddingRequest("m", ("a",), 5, "u", "query"), at)
     assert wire.body == {"model": "m", "input": ["a"], "size": 5, "input_type": "query"}
     assert [change.what for change in wire.changes] == ["user"]
+
+
+def test_task_of_an_embedding_has_the_host_s_word():
+    at = host(rename={"task": "task"}, tasks={"query": "retrieval.query"})
+
+    def build(task):
+        return ADAPTER.build_embedding(EmbeddingRequest("m", ("a",), task=task), at)
+
+    assert build("query").body["task"] == "retrieval.query"
+    assert build("retrieval.query").body["task"] == "retrieval.query"
+    assert "task" not in build("clustering").body
+    assert [change.what for change in build("clustering").changes] == ["task"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ("voyage", {"input_type": "document", "output_dimension": 256}),
+        ("jina", {"task": "retrieval.passage", "dimensions": 256, "embedding_type": "float"}),
+        ("mistral", {"output_dimension": 256}),
+    ],
+)
+def test_embedding_hosts_get_their_own_words(provider, said):
+    task = None if provider == "mistral" else "document"
+    at = catalogue().host(provider)
+    wire = ADAPTER.build_embedding(EmbeddingRequest("m", ("a",), 256, task=task), at)
+    assert wire.body == {"model": "m", "input": ["a"], **said}
+    assert wire.changes == ()
 
 
 def test_embedding_tells_what_it_cannot_say():

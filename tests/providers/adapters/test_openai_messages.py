@@ -305,3 +305,54 @@ def test_cache_mark_is_told_where_the_host_takes_none():
     wire, changes = write(MARKED)
     assert wire[0]["content"] == "long"
     assert changes == [("dropped", "cache_control")]
+
+
+# --- Mistral --------------------------------------------------------------------------------------
+
+
+def test_plain_messages_have_neither_name_nor_refusal():
+    said = assistant(Refusal("No."), name="ada")
+    (wire,), changes = write(said, plain_messages=True)
+    assert wire == {"role": "assistant", "content": "No."}
+    assert changes == [("dropped", "messages[0].name")]
+
+
+def test_sound_and_upload_lie_flat_where_files_are_documents():
+    parts = (File("audio/wav", "AAAA"), File(file_id="f1"))
+    assert one(user(*parts), file_part="document_url")["content"] == [
+        {"type": "input_audio", "input_audio": "AAAA"},
+        {"type": "file", "file_id": "f1"},
+    ]
+
+
+def test_ids_of_nine_characters_are_the_same_for_call_and_result():
+    call = ToolCall("toolu_01ABCDEF", "weather", "{}")
+    result = ToolResult(call.id, (Text("sunny"),))
+    first, _ = write(assistant(call), Message("tool", (result,)), tool_id="nine")
+    again, _ = write(assistant(call), Message("tool", (result,)), tool_id="nine")
+    assert first == again
+    identity = first[0]["tool_calls"][0]["id"]
+    assert identity == first[1]["tool_call_id"]
+    assert len(identity) == 9
+    assert identity.isalnum()
+
+
+def test_ids_the_host_gave_itself_go_back_unchanged():
+    (wire,), _ = write(assistant(ToolCall("D681PevKs", "weather", "{}")), tool_id="nine")
+    assert wire["tool_calls"][0]["id"] == "D681PevKs"
+
+
+MARK = {"anthropic": {"cache_control": {"type": "ephemeral"}}}
+
+
+def test_cache_mark_of_a_result_goes_where_it_is_taken():
+    result = Message("tool", (ToolResult("c", (Text("sunny", state=MARK),)),))
+    block = {"type": "text", "text": "sunny", "cache_control": {"type": "ephemeral"}}
+    assert one(result, cache_control=True)["content"] == [block]
+    (wire,), changes = write(result)
+    assert (wire["content"], changes) == ("sunny", [("dropped", "cache_control")])
+
+
+def test_members_of_a_hosts_own_stay_on_a_users_message():
+    said = Message("user", (Text("hi"),), state={"openai": {"images": ["QUJD"]}})
+    assert one(said) == {"role": "user", "content": "hi", "images": ["QUJD"]}

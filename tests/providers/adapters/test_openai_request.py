@@ -12,6 +12,7 @@ from providers.chat import (
     ToolChoice,
 )
 from providers.errors import InvalidRequest
+from providers.registry import catalogue
 from tests.providers.adapters.hosts import host
 
 HELLO = (Message("user", (Text("Hello"),)),)
@@ -114,6 +115,20 @@ def test_extras_cannot_change_what_the_request_says():
     assert wire.body["messages"]
     assert "stream" not in wire.body
     assert {what for _, what in changes(wire)} == {"model", "messages", "stream"}
+
+
+def test_host_with_a_list_of_extras_gets_no_other():
+    extra = {"openai": {"safe_prompt": True, "logit_bias": {}}}
+    wire = build(host(extras=["safe_prompt"]), extra=extra)
+    assert wire.body["safe_prompt"] is True
+    assert changes(wire) == [("dropped", "logit_bias")]
+
+
+def test_mistral_gets_its_own_words():
+    options = {"seed": 1, "top_k": 5, "user": "u", "extra": {"openai": {"store": True}}}
+    wire = build(catalogue().host("mistral", "mistral-small-latest"), **options)
+    assert {"random_seed": 1, "top_k": 5}.items() <= wire.body.items()
+    assert changes(wire) == [("dropped", "user"), ("dropped", "store")]
 
 
 def test_extras_a_model_refuses_are_told():
@@ -313,3 +328,18 @@ def test_conversation_without_messages_is_refused():
     with pytest.raises(InvalidRequest) as caught:
         build(messages=())
     assert caught.value.param == "messages"
+
+
+def test_cache_mark_of_a_tool_goes_where_it_is_taken():
+    mark = {"type": "ephemeral"}
+    tool = Tool("f", None, {"type": "object"}, state={"anthropic": {"cache_control": mark}})
+    assert build(host(cache_control=True), tools=(tool,)).body["tools"][0]["cache_control"] == mark
+    wire = build(tools=(tool,))
+    assert "cache_control" not in wire.body["tools"][0]
+    assert changes(wire) == [("dropped", "cache_control")]
+
+
+def test_what_every_answer_gives_anyway_is_not_dropped():
+    sealed = {"include": ["reasoning.encrypted_content"]}
+    assert build(extra={"responses": sealed}).changes == ()
+    assert changes(build(extra={"responses": {"include": ["other"]}})) == [("dropped", "include")]

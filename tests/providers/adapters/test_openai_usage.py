@@ -87,6 +87,7 @@ def test_voyage_tells_only_a_total():
         ("free", None),
         (None, None),
         ("NaN", None),
+        (1e300, None),
         ([1], None),
     ],
 )

@@ -50,3 +50,14 @@ def test_built_in_providers_load_in_the_order_of_their_files():
     found = [f"{spec.id}.toml" for spec in load_builtin()]
     assert found == sorted(found)
     assert "openai.toml" in found
+
+
+ELSEWHERE = 'base_url = "https://a.example"\ntest_origins = ["https://b.example"]\n' + MINIMAL
+
+
+def test_only_a_file_of_the_project_may_send_a_key_elsewhere_to_test_it(tmp_path):
+    path = tmp_path / "acme.toml"
+    path.write_text(ELSEWHERE)
+    assert load_file(path).test_origins == ("https://b.example",)
+    with pytest.raises(BadProvider, match="test_origins"):
+        load_text(ELSEWHERE, "a user's row")
