@@ -5,15 +5,20 @@ Another person's id is answered exactly like an id that never existed: with Does
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Expression, F, JSONField, Q, QuerySet, Value, When
+from django.db.models.functions import Cast
+from django.utils import timezone
 
+from integrations.errors import NotAllowed
 from integrations.models import AccessToken, AuditEvent, Integration
+from providers.rate_limits import RateLimitState
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -27,8 +32,27 @@ def tokens_of(user: Person) -> QuerySet[AccessToken]:
 
 
 def audit_of(user: Person) -> QuerySet[AuditEvent]:
-    """What was done to the person's things, newest first."""
-    return AuditEvent.objects.filter(owner_id=user.pk) if user.pk else AuditEvent.objects.none()
+    """What was done to the person's things, newest first; for an administrator, to the installation's too."""
+    if not user.pk:
+        return AuditEvent.objects.none()
+    mine = Q(owner_id=user.pk)
+    if is_administrator(user):
+        mine |= Q(owner_id=None, target_type__in=_OF_THE_INSTALLATION)
+    return AuditEvent.objects.filter(mine)
+
+
+_OF_THE_INSTALLATION = ("customprovider", "custommodel", "alias", "sharedkey")
+
+
+def is_administrator(user: Person) -> bool:
+    """Whether the person may change what everybody uses: providers, models, aliases."""
+    return bool(user.is_active and getattr(user, "is_superuser", False))
+
+
+def need_administrator(user: Person) -> None:
+    """Raises NotAllowed."""
+    if not is_administrator(user):
+        raise NotAllowed("Only an administrator of this server may do this.")
 
 
 def get_integration(user: Person, id: UUID | str) -> Integration:
@@ -45,20 +69,36 @@ def get_token(user: Person, id: UUID | str) -> AccessToken:
     return tokens_of(user).get(pk=uuid)
 
 
-def tokens_naming(integration: Integration) -> QuerySet[AccessToken]:
-    """The unrevoked tokens that are restricted to this integration, perhaps among others."""
-    return AccessToken.objects.filter(
-        owner_id=integration.owner_id, integrations=integration, revoked_at=None
-    )
+def tokens_using(integration: Integration) -> QuerySet[AccessToken]:
+    """The tokens that can call this integration today: those restricted to it, perhaps among others, and those
+    for all integrations.
+    """
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    reaches = Q(integrations=integration) | Q(restricted=False)
+    tokens = AccessToken.objects.filter(alive, reaches, owner_id=integration.owner_id)
+    return tokens.filter(revoked_at=None).distinct()
 
 
-def touch(integration_ids: Iterable[UUID], token_ids: Iterable[UUID], when: datetime) -> None:
-    """Note that these were used. A later time already noted stays."""
+def touch(
+    integration_ids: Iterable[UUID],
+    token_ids: Iterable[UUID],
+    when: datetime,
+    limits: Mapping[UUID, RateLimitState] = MappingProxyType({}),
+) -> None:
+    """Note that these were used, and what their providers said is left. A later time already noted stays."""
     earlier = Q(last_used=None) | Q(last_used__lt=when)
-    if ids := set(integration_ids):
-        Integration.objects.filter(earlier, pk__in=ids).update(last_used=when)
+    if ids := {*integration_ids, *limits}:
+        said = {"rate_limit": _by_integration(limits)} if limits else {}
+        Integration.objects.filter(earlier, pk__in=ids).update(last_used=when, **said)
     if ids := set(token_ids):
         AccessToken.objects.filter(earlier, pk__in=ids).update(last_used=when)
+
+
+def _by_integration(limits: Mapping[UUID, RateLimitState]) -> Expression:
+    """Each integration's own state, so that one UPDATE writes all of them; others keep theirs."""
+    field = JSONField()
+    cases = (When(pk=id, then=Value(state.to_json(), field)) for id, state in limits.items())
+    return Cast(Case(*cases, default=F("rate_limit"), output_field=field), field)
 
 
 def _uuid(id: UUID | str) -> UUID | None:

@@ -14,8 +14,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 
-from integrations.models import AccessToken, AuditEvent, Integration
+from integrations.models import AuditEvent
 from integrations.secret import MASK, Secret
 
 TEXT_LIMIT = 500
@@ -35,6 +36,18 @@ class Act(StrEnum):
     CREDENTIAL_BROKEN = "credential.broken"
     TOKEN_ISSUED = "token.issued"
     TOKEN_REVOKED = "token.revoked"
+    PROVIDER_CREATED = "provider.created"
+    PROVIDER_EDITED = "provider.edited"
+    PROVIDER_DELETED = "provider.deleted"
+    MODEL_CREATED = "model.created"
+    MODEL_EDITED = "model.edited"
+    MODEL_DELETED = "model.deleted"
+    MODELS_ADOPTED = "models.adopted"
+    SERVER_KEY_SHARED = "server_key.shared"
+    SERVER_KEY_UNSHARED = "server_key.unshared"
+    ALIAS_CREATED = "alias.created"
+    ALIAS_EDITED = "alias.edited"
+    ALIAS_DELETED = "alias.deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +64,21 @@ SYSTEM = Actor()
 
 
 def record(
-    actor: Actor, act: Act, target: Integration | AccessToken, data: Mapping[str, Any] | None = None
+    actor: Actor, act: Act, target: Model, data: Mapping[str, Any] | None = None
 ) -> AuditEvent:
-    """Write one event about ``target``, which may be deleted already. Call inside the act's transaction."""
+    """Write one event about ``target``, which may be deleted already. Call inside the act's transaction.
+
+    What has no owner belongs to the installation, and so does its event: administrators may read it.
+    """
     return AuditEvent.objects.create(
-        owner_id=target.owner_id,
+        owner_id=getattr(target, "owner_id", None),
         actor_id=actor.user_id,
         actor_name=_name(actor.user_id),
         token_id=actor.token_id,
         action=act,
         target_type=target._meta.label_lower.partition(".")[2],
         target_id=str(target.pk),
-        target_name=clean(target.name)[:200],
+        target_name=clean(str(target))[:200],
         ip=actor.ip,
         request_id=clean(actor.request_id)[:100],
         data=redacted(data or {}),

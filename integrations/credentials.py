@@ -58,8 +58,11 @@ def peppers() -> Mapping[str, bytes]:
 
 
 def mask(key: str) -> str:
-    """All of ``key`` that may be kept in the clear: its last four characters, nothing of a short one."""
-    return key[-4:] if len(key) >= HINT_FROM else ""
+    """All of ``key`` that may be kept in the clear: its last four characters, nothing of a short one.
+
+    Of a file (a service account's) nothing either: all of them end alike.
+    """
+    return key[-4:] if len(key) >= HINT_FROM and not key.startswith("{") else ""
 
 
 def store(integration: Integration, key: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from providers.catalogue.spec import ProviderSpec
+from msgspec.structs import replace
+
+from providers.catalogue.spec import Field, ProviderSpec
 from providers.endpoint import (
     SANDBOX,
     BadEndpoint,
@@ -19,7 +21,7 @@ from providers.endpoint import (
 )
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
-_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_PLAIN = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,253}")
 
 
 def resolve(spec: ProviderSpec | None, base_url: str, fields: Mapping[str, str]) -> Endpoint:
@@ -31,13 +33,21 @@ def resolve(spec: ProviderSpec | None, base_url: str, fields: Mapping[str, str])
     if endpoint.scheme == SANDBOX and not (spec and spec.deployment == "builtin"):
         raise BadEndpoint("The address must begin with https:// (or http:// for a local server).")
     if not base_url and spec and not endpoint.host.endswith(spec.base_url_suffix):
-        raise BadEndpoint(f"The host name must end in {spec.base_url_suffix}.")
+        ends = spec.base_url_suffix
+        raise BadEndpoint(
+            f"The host name must end in {ends if isinstance(ends, str) else ' or '.join(ends)}."
+        )
     return endpoint
 
 
 def fits_address(text: str) -> bool:
     """Whether ``text`` may fill a variable of a base URL: it cannot begin a new part of it."""
     return bool(_PLAIN.fullmatch(text))
+
+
+def fits(field: Field, text: str) -> bool:
+    """Whether ``text`` may be the value of ``field``, which fills a variable. Asked when it is saved, and when used."""
+    return fits_address(text) and bool(not field.pattern or re.fullmatch(field.pattern, text))
 
 
 def refuse_private(endpoint: Endpoint, allowed: PrivateEndpoints) -> None:
@@ -65,19 +75,51 @@ def refuse_private(endpoint: Endpoint, allowed: PrivateEndpoints) -> None:
         )
 
 
+def placed(spec: ProviderSpec, fields: Mapping[str, str]) -> ProviderSpec:
+    """``spec`` with the variables of its paths filled; raises BadEndpoint. ``{model}`` is left to the adapter."""
+    if not any(field.variable for field in spec.fields):
+        return spec
+    paths = dict(spec.paths)
+    for field in spec.fields:
+        if fields.get(field.name):
+            paths |= field.paths
+    test = paths.pop("test", spec.test.path)
+    known = {field.variable for field in spec.fields}
+    return replace(
+        spec,
+        paths={name: _fill(path, spec, fields, known) for name, path in paths.items()},
+        test=replace(spec.test, path=_fill(test, spec, fields, known)),
+    )
+
+
 def _filled(spec: ProviderSpec, fields: Mapping[str, str]) -> str:
+    """The base URL, or the one that a field's value has instead."""
+    template = spec.base_url
+    for field in spec.fields:
+        template = field.base_urls.get(fields.get(field.name, "") or field.default, template)
+    return _fill(template, spec, fields, set(_VARIABLE.findall(template)))
+
+
+def _fill(
+    template: str, spec: ProviderSpec, fields: Mapping[str, str], names: Collection[str]
+) -> str:
+    """``template`` with values for the variables ``names``, each of which must have one."""
     labels = {field.variable: field for field in spec.fields if field.variable}
 
     def value(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            return match[0]
         field = labels.get(match[1])
-        text = fields.get(field.name, "") if field else ""
+        text = (fields.get(field.name, "") or field.default) if field else ""
         if not text:
             raise BadEndpoint(
                 f"Fill in {field.label if field else match[1]}, or give the whole address."
             )
+        if field and not fits(field, text):
+            raise BadEndpoint(f"{field.label} does not fit into an address. Correct it.")
         return text
 
-    return _VARIABLE.sub(value, spec.base_url)
+    return _VARIABLE.sub(value, template)
 
 
 def _literal(host: str) -> IPAddress | None:

@@ -2,7 +2,7 @@
 
 ``check`` looks at everything and raises one ValidationError with all it found. Its keys name the fields of
 IntegrationInput, or ``provider_id``; parts of a mapping are ``fields.organization``, ``defaults.temperature``,
-``headers.X-Name``.
+``headers.X-Name``, ``mapping.answer.text``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class IntegrationInput:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     enabled: bool | None = None
     metadata: Mapping[str, Any] | None = None
+    mapping: Mapping[str, Any] | None = None
+    """For the adapter ``custom``: the request's template and the answer's paths. Empty is the provider's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Checked:
     models: list[str]
     defaults: dict[str, Any]
     metadata: dict[str, Any]
+    mapping: dict[str, Any]
     moved: bool
     key: str = field(repr=False)
     keep_key: bool
@@ -115,7 +118,7 @@ class _Check:
         fields = rules.fields(self.spec.fields, _or(data.fields, base.fields), problems)
         endpoint, base_url = self.endpoint(fields)
         moved = endpoint is not None and self.moves(endpoint)
-        auth = self.auth()
+        auth = self.auth(fields)
         key, keep_key = self.key(auth, moved)
         headers, kept_headers = self.headers(auth, moved)
         name = rules.line("name", data.name or base.name, rules.MAX_NAME, problems)
@@ -123,6 +126,7 @@ class _Check:
         models = rules.models(_or(data.models, base.models), problems)
         defaults = rules.defaults(_or(data.defaults, base.defaults), problems)
         metadata = rules.metadata(_or(data.metadata, base.metadata), problems)
+        mapping = rules.mapping(self.spec, _or(data.mapping, base.mapping), problems)
         problems.raise_if_any()
         assert endpoint is not None  # or there was a problem
         return Checked(
@@ -136,6 +140,7 @@ class _Check:
             models=models,
             defaults=defaults,
             metadata=metadata,
+            mapping=mapping,
             moved=moved,
             key=key,
             keep_key=keep_key,
@@ -167,17 +172,17 @@ class _Check:
         except BadEndpoint:
             return True
 
-    def auth(self) -> Auth:
-        """The way asked for, else the stored one, else the first that fits whether there is a key."""
-        ways, chosen = self.spec.auth, self.data.auth_id
+    def auth(self, fields: Mapping[str, str]) -> Auth:
+        """The way asked for, else the stored one, else the first usable one that fits whether there is a key."""
+        ways, chosen = self.spec.usable_ways or self.spec.auth, self.data.auth_id
         if not chosen:
             keyless = not (self.data.key or "").strip()
             fitting = (way for way in ways if (way.type == "none") == keyless)
             chosen = self.stored.auth_id if self.stored else next(fitting, ways[0]).id
-        elif chosen not in {way.id for way in ways}:
+        elif chosen not in {way.id for way in self.spec.auth}:
             self.problems.add("auth_id", "This provider has no such way to sign in.")
-        way = self.spec.way(chosen)
-        if way.type not in rules.CARRIED or way.place == "signature":
+        way = self.spec.way(chosen, fields)
+        if way.id not in {usable.id for usable in self.spec.usable_ways}:
             self.problems.add("auth_id", f"Signing in by {way.label!r} is not possible here yet.")
         return way
 

@@ -2,7 +2,7 @@
 
 Everything here is remembered per process. ``changed`` drops it (actions do that when they commit), and
 ``refresh``, called every second, drops it when another process changed something. So another process's change
-holds here within a second; this process's holds at once.
+holds here within a second; this process's holds at once. What else keeps rows in memory registers with ``keep``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -21,14 +21,17 @@ from django.db import connections as databases
 from django.db import transaction
 from django.utils import timezone
 
-from integrations import audit, credentials, tokens
+from integrations import audit, credentials, endpoints, shared, tokens
 from integrations.audit import SYSTEM, Act
 from integrations.errors import SealBroken, TokenRejected
 from integrations.inputs import IntegrationInput, check, kept_headers, kept_key
 from integrations.lru import Lru
-from integrations.models import AccessToken, Integration, Revision
+from integrations.models import AccessToken, Integration, Revision, SharedKey
 from integrations.secret import NO_SECRET, Headers, Secret
 from integrations.tokens import Caller
+from providers import registry
+from providers.adapters import custom_mapping
+from providers.adapters.custom_mapping import BadMapping, CustomMapping
 from providers.catalogue.spec import Auth, ProviderSpec
 from providers.endpoint import BadEndpoint, Endpoint
 from providers.registry import catalogue
@@ -67,6 +70,10 @@ class Connection:
     enabled: bool
     has_key: bool
     broken: bool = False
+    shared: bool = False
+    """The key is the server's own: see ``integrations.shared``."""
+    mapping: CustomMapping | BadMapping | None = None
+    """The owner's own, where the provider's format is left to the owner."""
 
 
 class _Memory:
@@ -130,7 +137,7 @@ def connect(integration: Integration) -> Connection:
     """The saved integration, read now (for pages and commands). Raises BadEndpoint or KeyError when it has
     no complete address or its provider left the catalogue.
     """
-    spec = catalogue()[integration.provider_id]
+    spec = endpoints.placed(catalogue()[integration.provider_id], integration.fields)
     secret, headers, broken = _opened(integration)
     return Connection(
         id=integration.pk,
@@ -138,7 +145,7 @@ def connect(integration: Integration) -> Connection:
         provider=spec,
         name=integration.name,
         endpoint=integration.endpoint,
-        auth=spec.way(integration.auth_id),
+        auth=spec.way(integration.auth_id, integration.fields),
         secret=secret,
         headers=_headers(spec, integration.fields, headers),
         model=integration.model or spec.default_model,
@@ -147,6 +154,7 @@ def connect(integration: Integration) -> Connection:
         enabled=integration.enabled,
         has_key=bool(secret),
         broken=broken,
+        mapping=_mapping(integration.mapping),
     )
 
 
@@ -167,7 +175,7 @@ def draft(
     return Connection(
         id=row.pk,
         owner_id=owner.pk,
-        provider=checked.spec,
+        provider=endpoints.placed(checked.spec, checked.fields),
         name=checked.name or checked.spec.name,
         endpoint=checked.endpoint,
         auth=checked.auth,
@@ -178,7 +186,27 @@ def draft(
         defaults=MappingProxyType(checked.defaults),
         enabled=True,
         has_key=bool(secret),
+        mapping=_mapping(checked.mapping),
     )
+
+
+class Kept(Protocol):
+    """Rows in memory, which calls are answered from. A module can be one."""
+
+    def reload(self) -> None:
+        """Read the rows afresh, in sync code."""
+
+    def forget(self) -> None:
+        """Begin anew, as a new process would."""
+
+
+_kept: list[Kept] = [registry]
+
+
+def keep(kept: Kept) -> None:
+    """Let ``kept`` be read afresh whenever any process changed something, and when a server starts."""
+    if kept not in _kept:
+        _kept.append(kept)
 
 
 def changed() -> None:
@@ -195,14 +223,24 @@ def forget() -> None:
     """Begin anew, as a new process would."""
     global _memory
     _memory = _Memory()
+    for kept in _kept:
+        kept.forget()
 
 
 async def refresh() -> None:
-    """Drop everything when any process changed custody since the last look."""
-    revision = await _in_database_thread(Revision.current)
-    if revision != _memory.revision:
-        _memory.revision = revision
-        changed()
+    """Drop everything when any process changed custody since the last look. The first look reads what is kept."""
+    await _in_database_thread(look)
+
+
+def look() -> None:
+    """``refresh`` in sync code, for commands."""
+    revision = Revision.current()
+    if revision == _memory.revision:
+        return
+    for kept in _kept:
+        kept.reload()
+    _memory.revision = revision
+    changed()
 
 
 def _load_caller(digests: tuple[str, ...]) -> Caller:
@@ -241,9 +279,42 @@ def _load_connections(user_id: UUID) -> tuple[Connection, ...]:
             found.append(connect(integration))
         except (BadEndpoint, KeyError) as error:
             log.warning("integration %s cannot be called: %s", integration.pk, error)
+    found += _shared(user_id)
     result = tuple(found)
     _memory.put(_memory.connections, user_id, result, generation)
     return result
+
+
+def _shared(user_id: UUID) -> list[Connection]:
+    """The server's own keys. Whoever has an integration of a provider uses that one, whatever state it is in."""
+    mine = set(Integration.objects.filter(owner_id=user_id).values_list("provider_id", flat=True))
+    return [
+        _connect_shared(row, user_id)
+        for row in SharedKey.objects.order_by("created_at", "pk")
+        if row.provider_id not in mine and row.provider_id in catalogue()
+    ]
+
+
+def _connect_shared(row: SharedKey, user_id: UUID) -> Connection:
+    spec = catalogue()[row.provider_id]
+    way = next((way for way in spec.auth if way.env == row.variable), spec.auth[0])
+    secret = shared.secret(row)
+    return Connection(
+        id=row.pk,
+        owner_id=user_id,
+        provider=spec,
+        name=f"{spec.name} (the server’s)",
+        endpoint=endpoints.resolve(spec, "", {}),
+        auth=way,
+        secret=secret,
+        headers=_headers(spec, {}, {}),
+        model=spec.default_model,
+        models=(),
+        defaults=MappingProxyType({}),
+        enabled=True,
+        has_key=bool(secret),
+        shared=True,
+    )
 
 
 def _opened(integration: Integration) -> tuple[Secret, Mapping[str, str], bool]:
@@ -263,6 +334,14 @@ def _report(integration: Integration) -> None:
         with transaction.atomic():
             audit.record(SYSTEM, Act.CREDENTIAL_BROKEN, integration)
         _memory.reported.put(key, True)
+
+
+def _mapping(stored: Mapping[str, Any]) -> CustomMapping | BadMapping | None:
+    """What an older version of this program accepted may be wrong now: then each call says so."""
+    try:
+        return custom_mapping.read(stored) if stored else None
+    except BadMapping as error:
+        return error.with_traceback(None)
 
 
 def _headers(spec: ProviderSpec, fields: Mapping[str, str], extra: Mapping[str, str]) -> Headers:

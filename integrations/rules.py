@@ -10,13 +10,14 @@ import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations import endpoints
-from providers.catalogue.spec import Auth, Field
+from providers.adapters import custom_mapping
+from providers.adapters.custom_mapping import BadMapping
+from providers.catalogue.spec import Auth, Field, ProviderSpec
+from providers.service_account import ServiceAccount, in_one_line
+from providers.sigv4 import AwsKey
 
 MAX_NAME, MAX_MODEL, MAX_MODELS, MAX_FIELD = 100, 200, 200, 500
 MAX_KEY, MAX_HEADERS, MAX_HEADER, MAX_PROMPT, MAX_METADATA = 8_000, 20, 4_000, 50_000, 16_000
-
-CARRIED = frozenset({"api_key", "pat", "none"})
-"""Ways to sign in that the gateway can use."""
 
 OUR_HEADERS = frozenset(
     {
@@ -40,6 +41,8 @@ OUR_HEADERS = frozenset(
     }
 )
 """Names nobody may set: they sign, frame or route the request."""
+
+_NO_KEY_HEADER = OUR_HEADERS - {"authorization"}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110 §5.6.2
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")  # §5.5, ASCII only
@@ -78,11 +81,29 @@ def key(auth: Auth, text: str, problems: Problems) -> str:
             "key",
             f"Nothing is sent with {auth.label!r}. Choose another way to sign in, or leave it empty.",
         )
+    elif text and auth.type == "service_account":
+        text = _service_account(text, problems)
     elif text and not _KEY.fullmatch(text):
         problems.add("key", "A key has no spaces, line breaks or accented letters. Copy it again.")
+    elif text and auth.type == "aws_sigv4" and AwsKey.parse(text) is None:
+        problems.add(
+            "key",
+            "Give the access key as ACCESS_KEY_ID:SECRET_ACCESS_KEY, and with temporary credentials "
+            ":SESSION_TOKEN behind it.",
+        )
     elif len(text) > MAX_KEY:
         problems.add("key", f"A key has at most {MAX_KEY} characters.")
     return text
+
+
+def _service_account(text: str, problems: Problems) -> str:
+    """The file in one line, as every key is kept. Its line breaks may be lost already: a password field drops them."""
+    if len(text) > MAX_KEY or ServiceAccount.parse(text) is None:
+        problems.add(
+            "key",
+            "This is not the JSON file of a service account. Enter the whole file, from { to }.",
+        )
+    return in_one_line(text)
 
 
 def fields(known: Iterable[Field], values: Mapping[str, Any], problems: Problems) -> dict[str, str]:
@@ -105,6 +126,8 @@ def _field(field: Field, value: Any, problems: Problems) -> str:
             problems.add(name, f"{field.label} is needed.")
     elif field.pattern and not re.fullmatch(field.pattern, text):
         problems.add(name, f"{field.label} does not look right. {field.help}".strip())
+    elif field.names and (not _HEADER_NAME.fullmatch(text) or text.lower() in _NO_KEY_HEADER):
+        problems.add(name, "This is not the name of a header that can carry a key.")
     elif field.variable and not endpoints.fits_address(text):
         problems.add(name, "Use only letters, digits and . _ - here.")
     elif field.header and not _HEADER_VALUE.fullmatch(text):
@@ -178,6 +201,22 @@ def metadata(value: Any, problems: Problems) -> dict[str, Any]:
     if len(text) > MAX_METADATA:
         problems.add("metadata", f"Use at most {MAX_METADATA} bytes of JSON.")
     return found
+
+
+def mapping(spec: ProviderSpec, value: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """A person's own mapping, for a provider that is driven by one; empty is the provider's own."""
+    if not value:
+        return {}
+    if spec.adapter != "custom":
+        problems.add("mapping", f"{spec.name} has a format of its own, so there is nothing to map.")
+        return {}
+    try:
+        custom_mapping.read(value)
+    except BadMapping as error:
+        for key, sentence in error.problems.items():
+            problems.add(key if key == "mapping" else f"mapping.{key}", sentence)
+        return {}
+    return dict(value)
 
 
 def _between(low: float, high: float) -> Any:

@@ -30,6 +30,7 @@ SCOPES = {
     "tokens:read": "See access tokens",
     "tokens:write": "Issue and revoke access tokens",
     "usage:read": "See usage and cost",
+    "providers:write": "Change providers, models and aliases (administrators only)",
 }
 """What a token may be allowed, in words for the person who ticks the boxes."""
 

@@ -36,7 +36,7 @@ __all__ = [
 SANDBOX = "sandbox"
 """The provider every account has from its first minute on."""
 
-_PLAIN = ("base_url", "fields", "model", "models", "defaults", "metadata")
+_PLAIN = ("base_url", "fields", "model", "models", "defaults", "mapping", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,7 @@ def _apply(integration: Integration, checked: Checked, kept_headers: Mapping[str
     credentials.store_headers(integration, {**kept_headers, **checked.headers})
     if retest:
         integration.tested_at, integration.test_result, integration.test_message = None, "", ""
+        integration.rate_limit = None
 
 
 def _switch(actor: Actor, integration: Integration, enabled: bool) -> None:

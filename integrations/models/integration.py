@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from integrations import endpoints
 from providers.catalogue.spec import ProviderSpec
 from providers.endpoint import Endpoint
+from providers.rate_limits import RateLimitState
 from providers.registry import catalogue
 
 Status = Literal["connected", "disabled", "needs_attention"]
@@ -43,6 +44,8 @@ class Integration(orm.Model):
     sealed_headers = orm.TextField(blank=True, default="")
     """One sealed JSON object of all extra headers, for their values may be secrets too."""
     header_names = orm.JSONField(default=list, blank=True)
+    mapping = orm.JSONField(default=dict, blank=True)
+    """How to speak to it, where its provider leaves that to the person (``adapters/custom_mapping``)."""
     enabled = orm.BooleanField(default=True)
     disabled_at = orm.DateTimeField(null=True, blank=True)
     disabled_by = orm.ForeignKey(
@@ -52,6 +55,8 @@ class Integration(orm.Model):
     tested_at = orm.DateTimeField(null=True, blank=True)
     test_result = orm.CharField(max_length=20, blank=True, default="")
     test_message = orm.CharField(max_length=500, blank=True, default="")
+    rate_limit = orm.JSONField(null=True, blank=True, default=None)
+    """What the provider's last answer said is left: a RateLimitState. None: nothing."""
     created_at = orm.DateTimeField(auto_now_add=True)
     updated_at = orm.DateTimeField(auto_now=True)
     metadata = orm.JSONField(default=dict, blank=True)
@@ -95,6 +100,11 @@ class Integration(orm.Model):
     def masked_key(self) -> str:
         """``****`` and the last four characters: all of a stored key that is ever shown."""
         return f"****{self.key_hint}" if self.has_key else ""
+
+    @property
+    def limits(self) -> RateLimitState | None:
+        """How much the provider still lets it do, as of its last answer."""
+        return RateLimitState.from_json(self.rate_limit) if self.rate_limit else None
 
     @property
     def status(self) -> Status:

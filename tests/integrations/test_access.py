@@ -47,14 +47,16 @@ def test_audit_is_newest_first(alice, token):
     ]
 
 
-def test_tokens_naming_an_integration_are_found(alice, connect):
+def test_tokens_that_can_call_an_integration_are_found(alice, connect):
     integration, other = connect(alice), connect(alice)
     both, _ = actions.issue(SYSTEM, alice, "both", ["chat"], integrations=[integration, other])
     actions.issue(SYSTEM, alice, "other", ["chat"], integrations=[other])
-    actions.issue(SYSTEM, alice, "all", ["chat"])
+    everything, _ = actions.issue(SYSTEM, alice, "all", ["chat"])
+    late, _ = actions.issue(SYSTEM, alice, "late", ["chat"])
+    type(late).objects.filter(pk=late.pk).update(expires_at=timezone.now())
     gone, _ = actions.issue(SYSTEM, alice, "gone", ["chat"], integrations=[integration])
     actions.revoke(SYSTEM, gone)
-    assert list(access.tokens_naming(integration)) == [both]
+    assert set(access.tokens_using(integration)) == {both, everything}
 
 
 def test_touch_notes_the_last_use(alice, token):

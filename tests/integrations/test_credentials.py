@@ -91,6 +91,10 @@ def test_hint_is_the_last_four_of_a_long_enough_key(key, hint):
     assert credentials.mask(key) == hint
 
 
+def test_file_is_masked_without_a_hint():
+    assert credentials.mask('{"type":"service_account"}') == ""
+
+
 def test_short_key_is_masked_without_a_hint(connect, alice):
     assert connect(alice, key="short-key").masked_key == "****"
 

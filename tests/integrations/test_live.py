@@ -23,7 +23,9 @@ from integrations.errors import TokenRejected
 from integrations.inputs import IntegrationInput
 from integrations.models import AuditEvent, Integration, Revision
 from integrations.tokens import mint
+from providers.adapters.custom_mapping import BadMapping, CustomMapping
 from tests.factories import make_user
+from tests.providers.adapters.custom_mappings import MAPPING
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -240,6 +242,18 @@ async def test_connection_is_ready_to_be_called(owner, openai):
     )  # fmt: skip
 
 
+async def test_connections_paths_are_filled(owner):
+    fields = {"project": "acme-project", "location": "eu"}
+    given = IntegrationInput(key=KEY, auth_id="token", fields=fields)
+    vertex = await sync_to_async(actions.create)(SYSTEM, owner, "vertex", given)
+    found = await live.find(owner.pk, vertex.pk)
+    assert found is not None
+    assert found.endpoint.url == "https://aiplatform.eu.rep.googleapis.com/v1"
+    assert found.provider.paths["chat"] == (
+        "/projects/acme-project/locations/eu/publishers/google/models/{model}:generateContent"
+    )
+
+
 async def test_connection_shows_no_secret(owner, openai):
     found = await live.find(owner.pk, openai.pk)
     assert "canary" not in repr(found)
@@ -376,6 +390,14 @@ def test_draft_is_what_saving_would_give(owner):
     assert owner.integrations.count() == 1
 
 
+def test_drafts_paths_are_filled(owner):
+    data = IntegrationInput(key=KEY, auth_id="token", fields={"project": "acme-project"})
+    assert (
+        "/projects/acme-project/locations/global/"
+        in live.draft(owner, "vertex", data).provider.test.path
+    )
+
+
 def test_draft_uses_the_stored_key_for_the_same_origin(owner, openai):
     draft = live.draft(
         owner, "openai", IntegrationInput(key="", base_url="https://api.openai.com/v2"), openai
@@ -405,3 +427,26 @@ def test_connect_reads_the_saved_integration_now(openai):
     openai.refresh_from_db()
     found = live.connect(openai)
     assert (found.model, found.secret.plain()) == ("newer", KEY)
+
+
+def test_connection_holds_the_owners_mapping_and_the_name_of_the_keys_header(owner):
+    data = IntegrationInput(
+        key=KEY,
+        auth_id="header",
+        base_url="https://own.example.com",
+        fields={"key_header": "X-Own-Key"},
+        mapping=MAPPING,
+    )
+    made = actions.create(SYSTEM, owner, "custom", data)
+    for connection in (live.connect(made), live.draft(owner, "custom", data)):
+        assert connection.auth.name == "X-Own-Key"
+        assert isinstance(connection.mapping, CustomMapping)
+        assert connection.mapping.path == "/v2/say"
+
+
+def test_mapping_that_is_not_good_any_more_is_known_to_be_bad(owner):
+    data = IntegrationInput(base_url="https://own.example.com", mapping=MAPPING)
+    made = actions.create(SYSTEM, owner, "custom", data)
+    Integration.objects.filter(pk=made.pk).update(mapping={"path": "/old"})
+    made.refresh_from_db()
+    assert isinstance(live.connect(made).mapping, BadMapping)

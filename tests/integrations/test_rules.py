@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from django.core.exceptions import ValidationError
 from integrations import rules
 from integrations.rules import Problems
 from providers.catalogue.spec import Auth, Field
+from providers.registry import catalogue
+from tests.providers.adapters.custom_mappings import MAPPING
 
 BEARER = Auth(id="key", type="api_key", label="API key", prefix="Bearer ")
 X_API_KEY = Auth(id="key", type="api_key", label="API key", name="x-api-key")
@@ -190,3 +193,90 @@ def test_line_has_no_line_breaks_or_terminal_codes(problems):
     for text in ("a\nb", "a\x1b[31mb", "a\u2028b"):
         rules.line("name", text, 100, problems)
     assert len(problems.found["name"]) == 3
+
+
+CUSTOM = catalogue()["custom"]
+KEY_HEADER = next(field for field in CUSTOM.fields if field.name == "key_header")
+
+
+@pytest.mark.parametrize("name", ["X-Own-Key", "Authorization", "api_key"])
+def test_header_of_a_key_can_be_named(problems, name):
+    assert rules.fields([KEY_HEADER], {"key_header": name}, problems) == {"key_header": name}
+    assert not problems.found
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Cookie", "X Key", "X:", "Ä", "a\r\nb"])
+def test_header_that_cannot_carry_a_key_is_refused(problems, name):
+    rules.fields([KEY_HEADER], {"key_header": name}, problems)
+    assert list(problems.found) == ["fields.key_header"]
+
+
+def test_mapping_is_for_providers_without_a_format(problems):
+    assert rules.mapping(CUSTOM, MAPPING, problems) == MAPPING
+    assert rules.mapping(CUSTOM, {}, problems) == {}
+    assert not problems.found
+    rules.mapping(catalogue()["openai"], MAPPING, problems)
+    assert list(problems.found) == ["mapping"]
+
+
+def test_every_mistake_of_a_mapping_is_told(problems):
+    rules.mapping(CUSTOM, {"path": "x", "request": {}, "answer": {}}, problems)
+    assert problems.found.keys() == {"mapping.path", "mapping.request", "mapping.answer.text"}
+    rules.mapping(CUSTOM, ["x"], problems)  # type: ignore[arg-type]
+    assert "mapping" in problems.found
+
+
+# --- keys that are more than one word ---
+
+AWS = Auth(id="sigv4", type="aws_sigv4", label="Access key", place="signature")
+JSON = Auth(id="service_account", type="service_account", label="Service account", prefix="Bearer ")
+ACCOUNT = {
+    "type": "service_account",
+    "project_id": "acme",
+    "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE\nvQIB\n-----END PRIVATE KEY-----\n",
+    "client_email": "robot@acme.iam.gserviceaccount.com",
+    "note": "Größe",
+}
+
+
+@pytest.mark.parametrize("text", ["AKIA:secret/+=", " AKIA:secret:session/+== "])
+def test_access_key_of_aws(problems, text):
+    assert rules.key(AWS, text, problems) == text.strip()
+    assert not problems.found
+
+
+@pytest.mark.parametrize("text", ["AKIA", "AKIA:", "AKIA:a:b:c", "AKIA secret"])
+def test_half_an_access_key_is_refused(problems, text):
+    rules.key(AWS, text, problems)
+    assert list(problems.found) == ["key"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_service_account_is_kept_in_one_line(problems, indent):
+    found = rules.key(JSON, json.dumps(ACCOUNT, indent=indent, ensure_ascii=False), problems)
+    assert not problems.found
+    assert json.loads(found) == ACCOUNT
+    assert found.isascii() and found.isprintable()
+
+
+def test_line_breaks_that_a_password_field_drops_do_no_harm(problems):
+    pasted = json.dumps(ACCOUNT, indent=2).replace("\n", "")
+    assert json.loads(rules.key(JSON, pasted, problems)) == ACCOUNT
+    assert not problems.found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-plain",
+        "[]",
+        json.dumps({**ACCOUNT, "type": "authorized_user"}),
+        json.dumps({**ACCOUNT, "private_key": ""}),
+        json.dumps(ACCOUNT)[:-5],
+        json.dumps({**ACCOUNT, "note": "x" * 9000}),
+    ],
+)
+def test_what_is_no_service_account_is_refused_without_being_repeated(problems, text):
+    rules.key(JSON, text, problems)
+    assert list(problems.found) == ["key"]
+    assert "PRIVATE KEY-" not in str(problems.found)
