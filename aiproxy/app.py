@@ -15,8 +15,9 @@ from django.conf import settings
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from aiproxy.endpoints import anthropic, missing, native, openai
-from aiproxy.gateway.pipeline import Gateway
+from aiproxy.endpoints import anthropic, gemini, missing, native, openai
+from aiproxy.gateway.breaker import Breakers
+from aiproxy.gateway.shared import Gateway
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -39,10 +40,19 @@ routes = Router(
         Route("/api/ai/generate", native.generate),
         Route("/api/ai/embeddings", native.embeddings),
         Route("/v1/chat/completions", openai.chat),
+        Route("/v1/responses", openai.responses),
         Route("/v1/embeddings", openai.embeddings),
         Route("/v1/models", openai.models),
         Route("/v1/models/{model:path}", openai.model),
         Route("/v1/messages", anthropic.messages),
+        Route("/v1/messages/count_tokens", anthropic.count),
+        Route("/v1beta/models", gemini.models),
+        Route("/v1beta/models/{model:path}:generateContent", gemini.generate),
+        Route("/v1beta/models/{model:path}:streamGenerateContent", gemini.stream_generate),
+        Route("/v1beta/models/{model:path}:countTokens", gemini.count),
+        Route("/v1beta/models/{model:path}:embedContent", gemini.embed),
+        Route("/v1beta/models/{model:path}:batchEmbedContents", gemini.embed_batch),
+        Route("/v1beta/models/{model:path}", gemini.model),
     ],
     redirect_slashes=False,
     default=missing.answer,
@@ -65,9 +75,15 @@ class Application:
 application = Application()
 
 
+def breakers() -> Breakers:
+    """What this process knows of integrations in trouble; nothing where no gateway runs (commands)."""
+    return application.gateway.guards.breakers if application.gateway else Breakers()
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Start what calls share, and at the end let no call vanish without its usage record."""
+    await live.refresh()
     upstream, recorder = shared(), Recorder()
     await upstream.open()
     recorder.start()

@@ -7,3 +7,9 @@ class AiproxyConfig(AppConfig):
     name = "aiproxy"
     verbose_name = "Gateway"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from aiproxy.gateway import aliases
+        from integrations import live
+
+        live.keep(aliases)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from providers.errors import CallTimeout, InvalidRequest, NotFound, ServerError
+from providers.wire import Change
 
 
 class NoRoute(NotFound):
@@ -17,10 +20,30 @@ class BodyTooSlow(CallTimeout):
     """The caller did not send its request in time; nothing was done."""
 
     status = 408
+    breaks = False
 
 
 class MethodNotAllowed(InvalidRequest):
     status = 405
+
+
+class BreakerOpen(ServerError):
+    """The integration failed several times in a row and is left alone for a while."""
+
+    status = 503
+    breaks = False
+
+
+class NotAsItIs(InvalidRequest):
+    """The provider's format cannot carry the call as it is, and the caller wants it so or not at all."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        told = "; ".join(map(str, changes))
+        super().__init__(
+            f"The call was not sent, because strict forbids to change it. Change it yourself, or leave strict "
+            f"out: {told}.",
+            param=changes[0].what if len(changes) == 1 else None,
+        )
 
 
 class NotRecorded(ServerError):
@@ -28,6 +51,7 @@ class NotRecorded(ServerError):
 
     status = 503
     fall_back = False
+    breaks = False
 
     def __init__(self) -> None:
         super().__init__(

@@ -6,19 +6,28 @@ so a key can be tried before it is saved.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+import msgspec
+
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Timeouts, send
 from integrations.live import Connection
-from integrations.secret import NO_SECRET
-from providers.adapters import ADAPTERS
+from integrations.secret import NO_SECRET, Headers
 from providers.adapters.base import Adapter, Host
-from providers.catalogue.spec import ModelSpec, TestResult
+from providers.catalogue.spec import (
+    ConnectionTest,
+    ModelSpec,
+    ProviderSpec,
+    TestResult,
+    origin_of,
+)
 from providers.chat import ChatRequest, Message, Text
+from providers.endpoint import parse_endpoint
 from providers.errors import (
     AddressRefused,
     AuthFailed,
@@ -32,6 +41,7 @@ from providers.errors import (
     ServerError,
     TlsFailed,
 )
+from providers.registry import catalogue
 from providers.wire import WireReply, WireRequest
 
 TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=10.0)
@@ -39,6 +49,9 @@ TIMEOUTS = Timeouts(connect=5.0, first_byte=10.0, idle=10.0, total=10.0)
 
 TEST_TOKENS = 16
 """The smallest limit that every provider accepts."""
+
+_SPACE = re.compile(r'(?<="):\s+')
+"""What some put behind a JSON key, and a provider's data leaves out."""
 
 # What an explained error says about the key. The first that fits counts.
 _MEANING: tuple[tuple[type[CallError], TestResult], ...] = (
@@ -66,11 +79,12 @@ class Outcome:
 
 async def test(upstream: Upstream, connection: Connection) -> Outcome:
     """Try the connection. Never raises a CallError."""
-    adapter = ADAPTERS.get(connection.provider.adapter)
+    adapter = catalogue().adapters.get(connection.provider.adapter)
     if adapter is None:
         return Outcome("not_checkable", _NOT_CARRIED.format(connection.provider.name))
     if connection.auth.type != "none" and not connection.secret:
         return Outcome("not_checkable", "There is no key to test. Enter one first.")
+    connection = _safe(connection)
     try:
         request = _request(connection, adapter)
     except CallError as error:
@@ -79,7 +93,9 @@ async def test(upstream: Upstream, connection: Connection) -> Outcome:
     try:
         reply = await send(upstream, _rooted(connection), request, TIMEOUTS)
     except CallError as error:
-        return Outcome("unreachable", _why_not(error, connection), _since(started))
+        # A key that has to be exchanged first may be refused where that is done.
+        result: TestResult = "wrong_key" if isinstance(error, AuthFailed) else "unreachable"
+        return Outcome(result, _why_not(error, connection), _since(started))
     latency = _since(started)
     result, message = _classified(reply, connection, adapter)
     if result != "ok":
@@ -94,10 +110,10 @@ async def test(upstream: Upstream, connection: Connection) -> Outcome:
 
 async def list_models(upstream: Upstream, connection: Connection) -> tuple[ModelSpec, ...]:
     """The provider's own list of models, now. Raises CallError."""
-    adapter = ADAPTERS.get(connection.provider.adapter)
+    adapter = catalogue().adapters.get(connection.provider.adapter)
     if adapter is None:
         raise InvalidRequest(_NOT_CARRIED.format(connection.provider.name))
-    host = Host(connection.provider)
+    host = Host(connection.provider, mapping=connection.mapping)
     reply = await send(upstream, connection, adapter.build_models(host), TIMEOUTS)
     if reply.status >= 300:
         raise adapter.explain(reply, host).for_provider(connection.provider.id)
@@ -112,13 +128,13 @@ def _request(connection: Connection, adapter: Adapter) -> WireRequest:
         return WireRequest(test.method, path, test.body, test.headers)
     spec = connection.provider
     model = connection.model or spec.default_model or next((m.id for m in spec.models), "")
-    if not model:
+    if not model and spec.adapter != "custom":  # a mapping may have no place for one
         raise InvalidRequest(
             f"{spec.name} can only be tested by a small chat, and for that it needs a default model. "
             "Save it, and choose one in the settings."
         )
     chat = ChatRequest(model, (Message("user", (Text("Hi"),)),), max_tokens=TEST_TOKENS)
-    return adapter.build(chat, Host(spec, spec.model(model)))
+    return adapter.build(chat, Host(spec, spec.model(model), connection.mapping))
 
 
 def _path_of(url: str) -> str:
@@ -126,11 +142,34 @@ def _path_of(url: str) -> str:
     return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
-def _rooted(connection: Connection) -> Connection:
-    """Where the test's path counts from: an absolute one, from the root of the connection's own origin."""
-    test = connection.provider.test
-    if test.chat or test.path.startswith("/"):
+def _safe(connection: Connection) -> Connection:
+    """``connection`` with a test that takes its key only where the key may go.
+
+    A test on another origin is for those who call the provider at its own address. Whoever calls it elsewhere, through
+    a proxy of their own perhaps, gave the key to that address alone.
+    """
+    spec = connection.provider
+    if not _is_elsewhere(spec) or connection.endpoint == parse_endpoint(spec.base_url):
         return connection
+    models = ConnectionTest(path=spec.paths.get("models") or "/models", proves_key=False)
+    return replace(connection, provider=msgspec.structs.replace(spec, test=models))
+
+
+def _is_elsewhere(spec: ProviderSpec) -> bool:
+    test = spec.test
+    return not test.chat and "://" in test.path and origin_of(test.path) in spec.test_origins
+
+
+def _rooted(connection: Connection) -> Connection:
+    """Where the test's path counts from: a whole URL, from the root of the connection's own origin, or of the other
+    one it names. That one hears the key and nothing else of the integration's.
+    """
+    spec = connection.provider
+    if spec.test.chat or spec.test.path.startswith("/"):
+        return connection
+    if _is_elsewhere(spec):
+        there = parse_endpoint(origin_of(spec.test.path))
+        return replace(connection, endpoint=there, headers=Headers(spec.headers))
     return replace(connection, endpoint=replace(connection.endpoint, path=""))
 
 
@@ -143,7 +182,7 @@ def _classified(
         known = "ok"
     if known is not None:
         return known, _sentence(known, connection, None)
-    error = adapter.explain(reply, Host(connection.provider))
+    error = adapter.explain(reply, Host(connection.provider, mapping=connection.mapping))
     result = next(result for kind, result in _MEANING if isinstance(error, kind))
     if result == "unreachable" or result == "not_checkable":
         return result, _no_verdict(error, reply, connection)
@@ -152,7 +191,7 @@ def _classified(
 
 def _known(reply: WireReply, connection: Connection) -> TestResult | None:
     test = connection.provider.test
-    body = reply.body.decode("utf-8", "replace")
+    body = _SPACE.sub(":", reply.body.decode("utf-8", "replace"))
     found = next((result for piece, result in test.contains.items() if piece in body), None)
     # A 429 that speaks of money is no rate limit, so what a status usually means is left to `explain`.
     return found or (test.status.get(str(reply.status)) if reply.status != 429 else None)
@@ -169,7 +208,7 @@ async def _models(
 
     Raises ServerError when the test's answer should have been the list and is not.
     """
-    host = Host(connection.provider)
+    host = Host(connection.provider, mapping=connection.mapping)
     try:
         lists = adapter.build_models(host)
     except InvalidRequest:

@@ -17,6 +17,7 @@ os.environ["AIM_DATA_DIR"] = _DATA
 if "TEST_DATABASE_URL" in os.environ:
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
+from marketplace.environment import ServerKeys  # noqa: E402
 from marketplace.settings import *  # noqa: E402, F403
 from marketplace.settings import ALLOWED_HOSTS, DATABASES, STORAGES  # noqa: E402
 from providers.endpoint import PrivateEndpoints  # noqa: E402
@@ -43,3 +44,6 @@ WHITENOISE_USE_FINDERS = True
 
 # Nothing private may be reached; a test that runs a fake provider asks for the `allow_private` fixture.
 AIM_PRIVATE_ENDPOINTS = PrivateEndpoints()
+
+# The developer's own provider keys are none of the tests' business.
+AIM_ENV_KEYS = ServerKeys({})

@@ -5,12 +5,23 @@ from __future__ import annotations
 from aiproxy.endpoints import calls
 from aiproxy.endpoints.exchange import Endpoint, Exchange
 from aiproxy.protocols.anthropic import PROTOCOL
+from providers.chat import ChatRequest
 
 
 async def _messages(exchange: Exchange) -> None:
+    await calls.chat(exchange, _parsed(exchange))
+
+
+async def _count(exchange: Exchange) -> None:
+    await calls.count(exchange, _parsed(exchange))
+
+
+def _parsed(exchange: Exchange) -> ChatRequest:
+    """The request, with the betas that stand in a header."""
     if (betas := exchange.header("anthropic-beta")) and isinstance(exchange.body, dict):
         exchange.body.setdefault("betas", [name.strip() for name in betas.split(",")])
-    await calls.chat(exchange, PROTOCOL.parse_request(exchange.body))
+    return PROTOCOL.parse_request(exchange.body)
 
 
 messages = Endpoint(PROTOCOL, _messages)
+count = Endpoint(PROTOCOL, _count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from urllib.parse import quote
 from uuid import UUID
@@ -10,8 +11,9 @@ from uuid import UUID
 from aiproxy.endpoints.exchange import Exchange
 from aiproxy.gateway import pipeline
 from aiproxy.gateway.call import Call
-from aiproxy.protocols.base import Context, EmbeddingProtocol
+from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject
 from providers.chat import ChatRequest
+from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.errors import InvalidRequest
 from providers.events import Ended
 
@@ -32,12 +34,28 @@ async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat"
 
 async def embeddings(exchange: Exchange, protocol: EmbeddingProtocol) -> None:
     """Answer an embeddings call in a dialect that has them."""
+    await embed(exchange, protocol.parse_embedding(exchange.body), protocol.render_embedding)
+
+
+async def embed(
+    exchange: Exchange,
+    request: EmbeddingRequest,
+    render: Callable[[EmbeddingResponse, Context], JsonObject],
+) -> None:
+    """Answer a parsed embeddings call."""
     exchange.caller.need("embeddings")
-    request = protocol.parse_embedding(exchange.body)
     call = _call(exchange, "embeddings", request.model)
     response = await pipeline.embed(exchange.gateway, call, request)
-    body = protocol.render_embedding(response, _context(exchange, call))
-    await exchange.reply(body, headers=_headers(call))
+    await exchange.reply(render(response, _context(exchange, call)), headers=_headers(call))
+
+
+async def count(exchange: Exchange, request: ChatRequest) -> None:
+    """Answer how many tokens a chat would be. The header ``x-aim-estimated`` marks a guess of ours."""
+    exchange.caller.need("chat")
+    call = _call(exchange, "count", request.model)
+    tokens, estimated = await pipeline.count(exchange.gateway, call, request)
+    headers = {**_headers(call), **({"x-aim-estimated": "true"} if estimated else {})}
+    await exchange.reply(exchange.protocol.render_count(tokens), headers=headers)
 
 
 async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
@@ -62,7 +80,15 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         requested_model=model,
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
+        strict=_flag(exchange, "X-Aim-Strict") or exchange.protocol.style(exchange.body).strict,
     )
+
+
+def _flag(exchange: Exchange, name: str) -> bool:
+    text = exchange.header(name.lower()).lower()
+    if text not in ("", "true", "false"):
+        raise InvalidRequest(f"{name} must be true or false.", param=name)
+    return text == "true"
 
 
 def _integration_id(text: str) -> UUID | None:
@@ -100,5 +126,10 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
     if call.changes:
-        headers["x-aim-changes"] = "; ".join(map(str, call.changes)).replace("\n", " ")[:2000]
+        headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers
+
+
+def _one_line(text: str) -> str:
+    """Without control characters: names that the caller made up stand in it, and a header may not hold them."""
+    return "".join(character if character.isprintable() else " " for character in text)

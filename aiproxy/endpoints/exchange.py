@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
-from aiproxy.gateway.pipeline import Gateway
+from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, encode
 from integrations.tokens import Caller
 from providers.errors import CallError, InvalidRequest, ServerError
@@ -80,7 +80,7 @@ class Exchange:
         await self._start(
             200,
             {
-                "content-type": "text/event-stream; charset=utf-8",
+                "content-type": renderer.media_type,
                 "cache-control": "no-store",
                 "x-accel-buffering": "no",
                 **headers,
@@ -143,10 +143,10 @@ class Endpoint:
             await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
             if not exchange.left:
+                # Answered, so not raised again: the server would log a traceback for each call it ends.
                 await exchange.fail(
                     ServerError("The server is shutting down. Send the call again.")
                 )
-                raise
         except Exception as error:  # a fault of ours must still end in an answer
             log.exception(
                 "call.crashed", request_id=exchange.request_id, error=type(error).__name__
@@ -184,14 +184,8 @@ async def read_body(exchange: Exchange) -> bytes:
     announced = exchange.header("content-length")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
-    first = await _next(exchange)
-    if not first.get("more_body"):
-        content: bytes = first.get("body", b"")
-        if len(content) > limit:
-            raise _too_large(limit)
-        return content
-    pieces = [first.get("body", b"")]
-    size = len(pieces[0])
+    pieces: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
             more = True

@@ -28,6 +28,7 @@ import msgspec
 from aiproxy.fake import brain, faults, vectors
 from aiproxy.fake.dialects.anthropic import Anthropic
 from aiproxy.fake.dialects.base import Asked, Dialect, JsonObject, Operation, Refusal, encode
+from aiproxy.fake.dialects.bedrock import Bedrock
 from aiproxy.fake.dialects.gemini import Gemini
 from aiproxy.fake.dialects.ollama import VERSION, Ollama
 from aiproxy.fake.dialects.openai import OpenAI
@@ -56,6 +57,7 @@ _STATUS_WORDS = {
 }
 
 OPENAI, ANTHROPIC, GEMINI, OLLAMA = OpenAI(), Anthropic(), Gemini(), Ollama()
+BEDROCK = Bedrock()
 
 # Method, end of the path, format, operation. Model lists are told apart by `_lister`.
 _ROUTES: tuple[tuple[str, str, Dialect, Operation], ...] = (
@@ -68,12 +70,16 @@ _ROUTES: tuple[tuple[str, str, Dialect, Operation], ...] = (
     ("POST", ":embedContent", GEMINI, "embed"),
     ("POST", ":batchEmbedContents", GEMINI, "embed"),
     ("POST", ":countTokens", GEMINI, "count"),
+    ("POST", "/converse", BEDROCK, "chat"),
+    ("POST", "/converse-stream", BEDROCK, "chat"),
+    ("POST", "/invoke", BEDROCK, "embed"),
     ("POST", "/api/chat", OLLAMA, "chat"),
     ("POST", "/api/embed", OLLAMA, "embed"),
     ("GET", "/api/tags", OLLAMA, "models"),
     ("GET", "/api/version", OLLAMA, "version"),
 )
 _MODEL = re.compile(r"/models(?:/(?P<name>[^:]+))?")
+_BEDROCK_MODEL = re.compile(r"/model/(.+)/[^/]+")
 
 
 @dataclass(slots=True)
@@ -200,6 +206,10 @@ def _asked(received: Received, dialect: Dialect, operation: Operation) -> Asked:
     if dialect is GEMINI:
         streams = received.path.endswith(":streamGenerateContent")
         array = streams and "alt=sse" not in received.query
+    if dialect is BEDROCK:
+        streams = received.path.endswith("/converse-stream")
+        found = _BEDROCK_MODEL.search(received.path)
+        model = found[1] if found else model
     batch = received.path.endswith(":batchEmbedContents")
     return Asked(operation, model, body, streams and operation == "chat", array, batch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime
 from decimal import Decimal
 
 from aiproxy.gateway.call import Call, Target
@@ -26,11 +27,15 @@ def charge(call: Call, usage: Usage | None, received: int = 0) -> None:
         call.usage = Usage(sent // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN))
         call.usage_source = "estimated"
     if call.usage is not None and call.target is not None:
-        call.cost, call.price_source = price(call.target, call.model, call.usage)
+        call.cost, call.price_source = price(call.target, call.model, call.usage, call.at)
 
 
-def price(target: Target, answered_model: str, usage: Usage) -> tuple[Decimal | None, str]:
-    """The cost in US dollars and where it comes from; (None, "") when the price is not known."""
+def price(
+    target: Target, answered_model: str, usage: Usage, at: datetime
+) -> tuple[Decimal | None, str]:
+    """The cost in US dollars of a call made ``at`` that time, and where the price comes from; (None, "") when
+    it is not known.
+    """
     provider = target.connection.provider
     if usage.cost is not None:
         return usage.cost, f"reported by {provider.name}"
@@ -38,8 +43,8 @@ def price(target: Target, answered_model: str, usage: Usage) -> tuple[Decimal | 
         return Decimal(0), f"{provider.name} is free"
     for name in (target.model, answered_model):
         model = provider.model(name)
-        if model is not None and model.price is not None:
-            data = model.price
+        data = model.price_at(at) if model is not None else None
+        if data is not None:
             return cost(usage, data.price()), f"{data.source}, checked {data.checked.isoformat()}"
     return None, ""
 
@@ -54,7 +59,7 @@ def record(call: Call, error: BaseException | None) -> UsageRecord:
         at=call.at,
         owner_id=call.caller.user_id,
         token_id=call.caller.token_id,
-        integration_id=connection.id if connection else None,
+        integration_id=connection.id if connection and not connection.shared else None,
         integration_name=connection.name if connection else "",
         provider_id=connection.provider.id if connection else "",
         model=(call.model or (call.target.model if call.target else ""))[:200],
@@ -89,7 +94,9 @@ def _as_call_error(error: BaseException | None) -> CallError | None:
     if error is None or isinstance(error, CallError):
         return error
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return Cancelled("The caller left before the answer was complete.")
+        return Cancelled(
+            "The call ended before its answer was complete: the caller left, or the server stopped."
+        )
     return ServerError("Something went wrong on our side.")
 
 

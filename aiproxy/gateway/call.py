@@ -11,6 +11,7 @@ from uuid import UUID
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
+from providers.rate_limits import RateLimitState
 from providers.usage import Usage
 from providers.wire import Change, WireRequest
 
@@ -36,11 +37,15 @@ class Call:
     requested_model: str
     stream: bool = False
     integration_id: UUID | None = None
+    strict: bool = False
+    """Refuse the call rather than change anything of it."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
 
     target: Target | None = None
     changes: tuple[Change, ...] = ()
+    limits: dict[UUID, RateLimitState] = field(default_factory=dict)
+    """What the providers' answers said is left, by integration."""
     attempts: int = 0
     sent: WireRequest | None = None
     sent_at: float | None = None

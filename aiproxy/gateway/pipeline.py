@@ -1,50 +1,40 @@
 """The whole journey of a call, top to bottom.
 
-route → build → sign and send → (first event) → answer; and however it ends, one usage record, committed before
-the caller sees the end.
+routes → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one usage
+record, committed before the caller sees the end. Once an event has left there is no second attempt.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import TypeVar
 
 from aiproxy.gateway import billing, defaults, routing
+from aiproxy.gateway.attempts import Once, first_good
 from aiproxy.gateway.call import Call, Target
-from aiproxy.gateway.stream import events_of
-from aiproxy.upstream.client import Upstream
-from aiproxy.upstream.send import Timeouts, send, stream
-from aiproxy.usage.recorder import Recorder
+from aiproxy.gateway.outcome import breaker_of, judged, recorded
+from aiproxy.gateway.sending import Begun, begin, exchange
+from aiproxy.gateway.shared import Gateway
 from integrations import live
+from providers.adapters.base import Counting
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
-from providers.errors import CallError
 from providers.events import Ended, Event
-from providers.wire import WireReply, WireRequest
 
-
-@dataclass(slots=True)
-class Gateway:
-    """What calls share in one process."""
-
-    upstream: Upstream
-    recorder: Recorder
-    timeouts: Timeouts
-    calls: set[asyncio.Task[Any]] = field(default_factory=set)
-    """The calls under way. Those that outlive the shutdown are cancelled, so that each leaves its record."""
+T = TypeVar("T")
 
 
 async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatResponse:
     """A whole answer. Raises CallError."""
-    async with _recorded(gateway, call):
-        target = await _route(call)
+
+    async def once(target: Target) -> ChatResponse:
         wire = target.adapter.build(defaults.apply(request, target), target.host)
-        reply = await _exchange(gateway, call, target, wire)
-        response = target.adapter.parse(reply, target.host)
+        reply = await exchange(gateway, call, target, wire)
+        return target.adapter.parse(reply, target.host)
+
+    async with recorded(gateway, call):
+        response = await _answered(gateway, call, once)
         call.model, call.finish = response.model, response.finish
         billing.charge(call, response.usage, len(response.text))
     return response
@@ -54,65 +44,63 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
     """The events of an answer, of which ``Ended`` is the last. Every failure raises CallError; before the first
     event has been given, nothing has left for the caller and the failure can still become an HTTP status.
     """
-    async with _recorded(gateway, call):
-        target = await _route(call)
+
+    async def once(target: Target) -> Begun:
         wire = target.adapter.build(defaults.apply(request, target), target.host)
-        _note_sending(call, wire)
-        async with stream(gateway.upstream, target.connection, wire, gateway.timeouts) as streamed:
-            if streamed.reply is not None:
-                raise target.adapter.explain(streamed.reply, target.host)
-            async for event in events_of(streamed, call, target):
-                yield event
+        return await begin(gateway, call, target, wire)
+
+    async with recorded(gateway, call):
+        begun = await first_good(gateway.guards, call, await _targets(call), once)
+        async with begun.stack, judged(gateway, call):
+            if begun.first is not None:
+                yield begun.first
+                async for event in begun.events:
+                    yield event
     yield Ended()
 
 
 async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> EmbeddingResponse:
     """Vectors for all inputs. Raises CallError."""
-    async with _recorded(gateway, call):
-        target = await _route(call)
+
+    async def once(target: Target) -> EmbeddingResponse:
         wire = target.adapter.build_embedding(replace(request, model=target.model), target.host)
-        reply = await _exchange(gateway, call, target, wire)
-        response = target.adapter.parse_embedding(reply, target.host)
+        reply = await exchange(gateway, call, target, wire)
+        return target.adapter.parse_embedding(reply, target.host)
+
+    async with recorded(gateway, call):
+        response = await _answered(gateway, call, once)
         call.model, call.finish = response.model, "stop"
         billing.charge(call, response.usage)
     return response
 
 
-async def _route(call: Call) -> Target:
+async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int, bool]:
+    """How many tokens the request is, and whether that is our estimate: where the provider has no counter, a
+    quarter of the bytes that would be sent. Raises CallError.
+    """
+
+    async def once(target: Target) -> tuple[int, bool]:
+        adapter, asked = target.adapter, defaults.apply(request, target)
+        wire = adapter.build_count(asked, target.host) if isinstance(adapter, Counting) else None
+        if wire is None or not isinstance(adapter, Counting):
+            sent = adapter.build(asked, target.host).content() or b""
+            return -(-len(sent) // billing.CHARACTERS_PER_TOKEN), True
+        reply = await exchange(gateway, call, target, wire)
+        return adapter.parse_count(reply, target.host), False
+
+    async with recorded(gateway, call):
+        counted = await _answered(gateway, call, once)
+        call.finish = "stop"
+    return counted
+
+
+async def _targets(call: Call) -> list[Target]:
     connections = await live.connections(call.caller.user_id)
-    call.target = routing.choose(
-        connections, call.caller, call.requested_model, call.integration_id
-    )
-    return call.target
+    return routing.targets(connections, call.caller, call.requested_model, call.integration_id)
 
 
-async def _exchange(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> WireReply:
-    """One request and its whole answer; a refusal raises."""
-    _note_sending(call, wire)
-    reply = await send(gateway.upstream, target.connection, wire, gateway.timeouts)
-    call.answered_at = time.monotonic()
-    if reply.status >= 300:
-        raise target.adapter.explain(reply, target.host)
-    return reply
-
-
-def _note_sending(call: Call, wire: WireRequest) -> None:
-    call.changes = wire.changes
-    call.attempts += 1
-    call.sent = wire
-    call.sent_at = time.monotonic()
-
-
-@asynccontextmanager
-async def _recorded(gateway: Gateway, call: Call) -> AsyncIterator[None]:
-    """Writes the usage record of what happens inside, and waits until it is committed."""
-    failure: BaseException | None = None
-    try:
-        yield
-    except BaseException as error:
-        failure = error
-        if isinstance(error, CallError) and call.attempts and call.target:
-            error.for_provider(call.target.connection.provider.id)
-        raise
-    finally:
-        await asyncio.shield(gateway.recorder.put(billing.record(call, failure)))
+async def _answered(gateway: Gateway, call: Call, once: Once[T]) -> T:
+    """A whole exchange with the first target that answers."""
+    answer = await first_good(gateway.guards, call, await _targets(call), once)
+    breaker_of(gateway, call).succeeded()
+    return answer

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from aiproxy.errors import NoRoute
+from aiproxy.gateway import aliases
 from aiproxy.gateway.call import Target
 from integrations.errors import CredentialRequired, Disabled
 from integrations.live import Connection
 from integrations.tokens import Caller
+from providers.adapters.base import Host
 from providers.errors import InvalidRequest
 from providers.registry import catalogue
 
 
-def choose(
+def targets(
     connections: Sequence[Connection], caller: Caller, model: str, integration_id: UUID | None
-) -> Target:
-    """The target for ``model``, among the connections the caller's token allows.
+) -> list[Target]:
+    """Where ``model`` is to be asked for, among the connections the caller's token allows: the first place, and
+    those to fall back to.
 
-    An integration named by its id wins. Else ``provider/model`` takes the provider's oldest enabled integration,
-    and a bare model the only provider that has it. Raises NoRoute, InvalidRequest (ambiguous, no model named),
-    Disabled or CredentialRequired.
+    An integration named by its id wins. Else an alias gives every place it leads to that can be used, in its own
+    order, ``provider/model`` the provider's oldest enabled integration, and a bare model the only provider that
+    has it. Raises NoRoute, InvalidRequest (ambiguous, no model named), Disabled or CredentialRequired.
     """
     allowed = [c for c in connections if caller.may_use(c.id)]
     if integration_id is not None:
@@ -32,13 +36,37 @@ def choose(
                 "Look up its id on the marketplace page.",
                 param="X-Integration-Id",
             )
-        return _target(named, model)
+        return of_alias([named], model) or [_target(named, model)]
     if not model:
         raise InvalidRequest(
             "Name a model (for example sandbox/sandbox), or an integration with the X-Integration-Id header.",
             param="model",
         )
-    return _target(_by_model(allowed, model), model)
+    if aliases.find(model) is not None:
+        return _all_of_alias(allowed, model)
+    return [_target(_by_model(allowed, model), model)]
+
+
+def of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
+    """Every place the alias ``name`` leads to that can be called now, in order; none for what is no alias."""
+    found = []
+    for step in aliases.find(name) or ():
+        for connection in allowed:
+            if step.integration_id == connection.id or step.provider == connection.provider.id:
+                with suppress(InvalidRequest):
+                    found.append(_target(connection, step.model))
+    return found
+
+
+def _all_of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
+    if found := of_alias(allowed, name):
+        return found
+    places = ", ".join(str(step) for step in aliases.find(name) or ())
+    raise NoRoute(
+        f"The alias {name!r} leads to {places}, and none of the integrations this token may use can be called "
+        "for that. Connect one of these providers on the marketplace page, or use another model.",
+        param="model",
+    )
 
 
 def serves(connection: Connection, model: str) -> bool:
@@ -105,7 +133,10 @@ def _target(connection: Connection, model: str) -> Target:
             f"Name a model: the integration {connection.name!r} has no default one.", param="model"
         )
     return Target(
-        connection, name, catalogue().adapter(provider.id), catalogue().host(provider.id, name)
+        connection,
+        name,
+        catalogue().adapter(provider.id, name),
+        Host(provider, provider.model(name), connection.mapping),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiproxy.gateway import billing
 from aiproxy.gateway.call import Call, Target
@@ -17,7 +17,7 @@ DRAIN_SECONDS = 0.05
 """How long to wait, after the last event, for the provider to close its body, so that the connection is reused."""
 
 
-async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncIterator[Event]:
+async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGenerator[Event]:
     """Every event before ``Ended``. A ``Failed`` of the parser and a broken connection raise CallError.
 
     ``Started`` is held back until something follows it: a provider that greets and then fails has said nothing.

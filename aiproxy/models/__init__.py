@@ -1,5 +1,6 @@
 """The rows of traffic."""
 
+from aiproxy.models.route import Alias
 from aiproxy.models.usage import UsageRecord
 
-__all__ = ["UsageRecord"]
+__all__ = ["Alias", "UsageRecord"]

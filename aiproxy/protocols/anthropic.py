@@ -22,6 +22,9 @@ class Anthropic(Protocol):
     def render_response(self, response: ChatResponse, context: Context) -> JsonObject:
         return anthropic_answer.message(response, context)
 
+    def render_count(self, tokens: int) -> JsonObject:
+        return {"input_tokens": tokens}
+
     def stream(self, context: Context) -> AnthropicStream:
         return AnthropicStream(context)
 

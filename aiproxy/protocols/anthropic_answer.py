@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from aiproxy.protocols.anthropic_messages import NAME, seal
+from aiproxy.protocols.anthropic_messages import NAME
 from aiproxy.protocols.base import Context, JsonObject, prefixed, without_none
+from aiproxy.protocols.sealing import seal
 from providers.chat import (
     ChatResponse,
     Choice,
@@ -145,7 +146,7 @@ def arguments_object(text: str) -> JsonObject:
     """The input of a call. One that was cut off is empty; the stop reason says that it was."""
     try:
         value = msgspec.json.decode(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

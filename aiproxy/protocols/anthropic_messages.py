@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 import msgspec
 
 from aiproxy.protocols import content
 from aiproxy.protocols.fields import Fields, missing, wrong
+from aiproxy.protocols.sealing import SEAL, unseal
 from providers.chat import (
-    NO_STATE,
     Citation,
     File,
     Image,
@@ -26,8 +25,6 @@ from providers.chat import (
 from providers.errors import InvalidRequest
 
 NAME = "anthropic"
-SEAL = "aim1."
-"""Begins a ``signature`` of ours, which holds the opaque state of a provider that has no signatures."""
 
 
 def parse_system(fields: Fields) -> tuple[Message, ...]:
@@ -188,20 +185,3 @@ def _tool_result(fields: Fields) -> ToolResult | Opaque:
         return Opaque("tool_result", {NAME: whole})
     words = content.of_result(parts, fields.at("content"))
     return ToolResult(call_id, words, is_error=is_error, state=state_of(fields))
-
-
-def seal(state: State) -> str:
-    """Opaque state as a signature, which clients send back untouched."""
-    packed = base64.urlsafe_b64encode(msgspec.json.encode(dict(state)))
-    return SEAL + packed.decode()
-
-
-def unseal(signature: str, path: str) -> State:
-    try:
-        packed = base64.b64decode(signature.removeprefix(SEAL), altchars=b"-_", validate=True)
-        value = msgspec.json.decode(packed)
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(
-            f"{path} is damaged. Send it back as you got it.", param=path
-        ) from None
-    return content.checked_state(value, path) or NO_STATE

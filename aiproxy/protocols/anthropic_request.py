@@ -104,10 +104,10 @@ def _reasoning(fields: Fields, output: Fields) -> ReasoningOptions | None:
         return None
     if "type" not in inner:
         raise missing(inner.at("type"))
-    kind = inner.word("type", ("enabled", "adaptive", "disabled"))
+    kind = inner.word("type", ("enabled", "adaptive", "disabled", "between_tools"))
     display = inner.word("display", ("summarized", "omitted"))
     include = None if display is None else display == "summarized"
-    if kind == "disabled":
+    if kind in ("disabled", "between_tools"):  # newer models' word for off; the adapter knows whose
         return ReasoningOptions("none")
     if kind == "adaptive":
         return ReasoningOptions(output.text("effort"), include=include)

@@ -79,7 +79,7 @@ class _Block:
             return False
         try:
             return isinstance(msgspec.json.decode("".join(self.pieces)), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 

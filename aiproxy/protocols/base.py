@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -37,6 +37,10 @@ class Style:
     """OpenAI's ``encoding_format``: vectors as base64 of little-endian 32-bit floats."""
     metadata: Mapping[str, Json] | None = None
     """Our own dialect's ``metadata``, which the answer repeats."""
+    repeated: Mapping[str, Json] = field(default_factory=dict)
+    """Members of a Responses request, which the answer repeats."""
+    strict: bool = False
+    """Our own dialect's ``strict``: refuse the call rather than change anything of it."""
 
 
 @dataclass(slots=True)
@@ -55,13 +59,27 @@ class Context:
     """Unix time in whole seconds."""
     provider: str = ""
     integration_id: str = ""
-    style: Style = Style()
+    style: Style = field(default_factory=Style)
     cost: Decimal | None = None
     changes: tuple[Change, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One line of a list of models. ``provider`` is shown as its owner; a limit of 0 is not known."""
+
+    id: str
+    provider: str
+    created: int = 0
+    embeds: bool = False
+    context: int = 0
+    max_output: int = 0
+
+
 class Renderer(ABC):
     """One streamed answer. Feed it every event in order; it keeps what the dialect needs."""
+
+    media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
 
     @abstractmethod
     def render(self, event: Event) -> bytes:
@@ -91,6 +109,10 @@ class Protocol(ABC):
     @abstractmethod
     def stream(self, context: Context) -> Renderer:
         """A renderer for one streamed answer."""
+
+    def render_count(self, tokens: int) -> JsonObject:
+        """The answer of a call that counts the tokens of a request, in the dialects that have one."""
+        raise NotImplementedError(f"{self.name} has no counter")
 
     @abstractmethod
     def error_body(self, error: CallError, request_id: str) -> JsonObject:

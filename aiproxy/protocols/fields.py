@@ -16,9 +16,11 @@ _DESTINATIONS = frozenset(
 )  # fmt: skip
 _CONVERSATION = frozenset(
     {
-        "functions", "images", "input", "messages", "output_config", "output_format", "prediction",
-        "prompt", "response_format", "responseFormat", "system", "systemPrompt", "tool_choice",
-        "toolChoice", "tools",
+        "content", "contents", "functions", "generateContentRequest", "generationConfig",
+        "generation_config", "images", "input", "instructions", "messages",
+        "output_config", "output_format", "prediction", "prompt", "requests", "response_format",
+        "responseFormat", "system", "systemInstruction", "systemPrompt", "system_instruction", "text",
+        "tool_choice", "toolChoice", "tools",
     }
 )  # fmt: skip
 """Members that hold the caller's own words and schemas, where any name is an innocent one."""

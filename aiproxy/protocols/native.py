@@ -35,7 +35,10 @@ class Native(EmbeddingProtocol):
     def style(self, body: Json) -> Style:
         fields = Fields(body)
         options = fields.fields("options") or Fields({})
-        return Style(metadata=fields.mapping("metadata") or options.mapping("metadata"))
+        return Style(
+            metadata=fields.mapping("metadata") or options.mapping("metadata"),
+            strict=fields.flag("strict") or options.flag("strict") or False,
+        )
 
     def render_response(self, response: ChatResponse, context: Context) -> JsonObject:
         return native_answer.chat(response, context)

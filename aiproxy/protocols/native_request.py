@@ -43,9 +43,10 @@ OPTIONS = (
     "user",
     "stream",
     "metadata",
+    "strict",
 )
 """Fields of every chat call, at the top or in ``options``."""
-EMBEDDING_OPTIONS = ("model", "dimensions", "task", "user", "metadata")
+EMBEDDING_OPTIONS = ("model", "dimensions", "task", "user", "metadata", "strict")
 
 _ELSEWHERE = {
     "system": "systemPrompt",
@@ -147,6 +148,7 @@ def parse_embedding(body: Json) -> EmbeddingRequest:
     """``POST /api/ai/embeddings``."""
     members = Members(body, ("input",), EMBEDDING_OPTIONS)
     members.mapping("metadata")
+    members.flag("strict")
     return EmbeddingRequest(
         members.text("model", ""),
         openai_request.parse_inputs(members),
@@ -158,6 +160,7 @@ def parse_embedding(body: Json) -> EmbeddingRequest:
 
 def _request(members: Members, messages: tuple[Message, ...]) -> ChatRequest:
     members.mapping("metadata")
+    members.flag("strict")
     system = members.text("systemPrompt")
     return ChatRequest(
         model=members.text("model", ""),

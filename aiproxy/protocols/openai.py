@@ -9,24 +9,14 @@ state: a client that sends an assistant's message back whole keeps a reasoning m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from aiproxy.protocols import openai_answer, openai_request
-from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject, Style
+from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject, ModelEntry, Style
 from aiproxy.protocols.fields import Fields
 from aiproxy.protocols.openai_stream import OpenAIStream
 from providers.chat import ChatRequest, ChatResponse, Json
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.errors import CallError
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """One line of the list of models. ``provider`` is shown as its owner."""
-
-    id: str
-    provider: str
-    created: int = 0
 
 
 class OpenAI(EmbeddingProtocol):

@@ -45,6 +45,8 @@ def parse_message(fields: Fields) -> Message:
         raise missing(fields.at("role"))
     role = fields.word("role", ROLES)
     name = fields.text("name")
+    if role != "tool":
+        _mark_last(fields)
     match role:
         case "assistant":
             return Message("assistant", _assistant_parts(fields), name, _kept(fields))
@@ -55,13 +57,24 @@ def parse_message(fields: Fields) -> Message:
         case "function":
             return Message("tool", (_tool_result(fields, _legacy_id(name or ""), name),))
         case "developer":
+            parts = needed_content(fields)
             return Message(
-                "system", needed_content(fields), name, {"openai": {"role": "developer"}}
+                "system", parts, name, {"openai": {**fields.rest(), "role": "developer"}}
             )
         case "system":
-            return Message("system", needed_content(fields), name)
+            return Message("system", needed_content(fields), name, _rest(fields))
         case _:
-            return Message("user", needed_content(fields), name)
+            return Message("user", needed_content(fields), name, _rest(fields))
+
+
+def _mark_last(fields: Fields) -> None:
+    """A message's own ``cache_control`` is that of its last part, which is what it means."""
+    mark, content_ = fields.take("cache_control"), fields.take("content")
+    if mark is not None:
+        parts = [{"type": "text", "text": content_}] if isinstance(content_, str) else content_
+        if isinstance(parts, list) and parts and isinstance(parts[-1], dict):
+            content_ = [*parts[:-1], {"cache_control": mark, **parts[-1]}]
+    fields.put_back("content", content_)
 
 
 def needed_content(fields: Fields) -> tuple[Part, ...]:
@@ -215,6 +228,12 @@ def _legacy_call(fields: Fields) -> Sequence[ToolCall]:
 def _legacy_id(name: str) -> str:
     """Old function calls have no id: the name pairs the call and its result."""
     return f"call_{name}"
+
+
+def _rest(fields: Fields) -> State:
+    """Members of a host's own; what an assistant said is another matter, as clients echo all of it."""
+    rest = fields.rest()
+    return {"openai": rest} if rest else NO_STATE
 
 
 def _kept(fields: Fields) -> State:

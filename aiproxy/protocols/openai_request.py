@@ -164,6 +164,8 @@ def _reasoning_options(fields: Fields) -> ReasoningOptions | None:
     exclude, enabled = inner.flag("exclude"), inner.flag("enabled")
     if enabled is False:
         return ReasoningOptions("none")
+    if enabled and effort is None and budget is None:
+        effort = "medium"  # what OpenRouter takes it for
     return ReasoningOptions(effort, budget, None if exclude is None else not exclude)
 
 

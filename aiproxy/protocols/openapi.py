@@ -8,10 +8,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from aiproxy.protocols import anthropic, native, openai
-from aiproxy.protocols.base import Context, Protocol, Style
+from aiproxy.protocols import anthropic, gemini, native, openai, responses
+from aiproxy.protocols.base import Context, ModelEntry, Protocol, Style
 from aiproxy.protocols.openapi_compatible import ANTHROPIC, OPENAI
+from aiproxy.protocols.openapi_gemini import GEMINI
 from aiproxy.protocols.openapi_native import NATIVE
+from aiproxy.protocols.openapi_responses import RESPONSES
 from providers.chat import ChatResponse, Choice, Text
 from providers.embedding import EmbeddingResponse
 from providers.errors import RateLimited
@@ -43,7 +45,7 @@ _EVENTS: tuple[Event, ...] = (
     Ended(),
 )
 _VECTORS = EmbeddingResponse("sandbox-embed", ((0.25, -0.5, 0.125),), Usage(2))
-_ENTRY = openai.ModelEntry(_MODEL, "sandbox")
+_ENTRY = ModelEntry(_MODEL, "sandbox")
 
 _STATUSES = {
     "400": "The request cannot work as it is; `param` names the field at fault.",
@@ -98,7 +100,7 @@ def _operation(
     streams: bool = False,
 ) -> Object:
     """One operation; the schemas' names begin with the dialect's."""
-    prefix = {"native": "", "openai": "OpenAI", "anthropic": "Anthropic"}[protocol.name]
+    prefix = _PREFIXES[protocol.name]
     content = _json(prefix + answer[0], answer[1])
     if streams:
         content |= _stream(protocol)
@@ -107,8 +109,11 @@ def _operation(
         "summary": summary,
         "description": text,
         "operationId": summary.lower().replace(" ", "_").replace("’", ""),
-        "security": [{"AccessToken": []}, {"AccessTokenHeader": []}],
-        "parameters": [{"$ref": "#/components/parameters/IntegrationId"}],
+        "security": [{"AccessToken": []}, {"AccessTokenHeader": []}, {"AccessTokenOfGoogle": []}],
+        "parameters": [
+            {"$ref": "#/components/parameters/IntegrationId"},
+            {"$ref": "#/components/parameters/Strict"},
+        ],
         "responses": {
             "200": {"description": "The answer.", "content": content},
             **_errors(protocol, f"{prefix}CallError"),
@@ -123,7 +128,16 @@ def _operation(
 _TAGS = {
     "native": "AI calls",
     "openai": "OpenAI-compatible",
+    "responses": "OpenAI-compatible",
     "anthropic": "Anthropic-compatible",
+    "gemini": "Gemini-compatible",
+}
+_PREFIXES = {
+    "native": "",
+    "openai": "OpenAI",
+    "responses": "OpenAI",
+    "anthropic": "Anthropic",
+    "gemini": "Gemini",
 }
 _HELLO = [{"role": "user", "content": "Say hello to Ada."}]
 _STREAMS = "With `stream` true the answer comes as server-sent events. "
@@ -231,14 +245,125 @@ paths: Object = {
         )
     },
 }
+_CONTENTS = [{"role": "user", "parts": [{"text": "Say hello to Ada."}]}]
+_COUNTED = (
+    "The provider counts where it can; else the answer is a quarter of the bytes that would be sent, and the "
+    "header `x-aim-estimated: true` says so."
+)
+_GEMINI = "/v1beta/models/{id}"
+_ENTRIES = gemini.PROTOCOL.render_models([_ENTRY])
+_EMBED = {"content": {"parts": [{"text": "Hello"}]}}
+paths |= {
+    "/v1/responses": {
+        "post": _operation(
+            responses.PROTOCOL,
+            "Responses",
+            "OpenAI's newer dialect, to any provider. " + _STREAMS + "They are OpenAI's own, from "
+            "`response.created` to `response.completed`, `response.incomplete` or `response.failed`. Answers "
+            "are not kept, so `previous_response_id`, `conversation` and `background` are refused: send the "
+            "output back in the next call's `input`.",
+            ("ResponsesRequest", {"model": _MODEL, "input": "Say hello to Ada."}),
+            ("Response", responses.PROTOCOL.render_response(_ANSWER, _CONTEXT)),
+            streams=True,
+        )
+    },
+    "/v1/messages/count_tokens": {
+        "post": _operation(
+            anthropic.PROTOCOL,
+            "Count tokens",
+            "How many tokens a call of `/v1/messages` would send. " + _COUNTED,
+            ("MessagesRequest", {"model": _MODEL, "messages": _HELLO}),
+            ("Count", anthropic.PROTOCOL.render_count(12)),
+        )
+    },
+    "/v1beta/models": {
+        "get": _operation(
+            gemini.PROTOCOL,
+            "List models in Gemini’s words",
+            "Every model that this token may call.",
+            None,
+            ("Models", _ENTRIES),
+        )
+    },
+    _GEMINI: {
+        "get": _operation(
+            gemini.PROTOCOL,
+            "Get a model in Gemini’s words",
+            "One of them.",
+            None,
+            ("Model", gemini.PROTOCOL.render_model(_ENTRY)),
+        )
+    },
+    f"{_GEMINI}:generateContent": {
+        "post": _operation(
+            gemini.PROTOCOL,
+            "Generate content",
+            "What Google's own clients send, to any provider. The access token goes into the header "
+            "`x-goog-api-key`; `?key=` is refused, because addresses are logged.",
+            ("GenerateRequest", {"contents": _CONTENTS}),
+            ("Answer", gemini.PROTOCOL.render_response(_ANSWER, _CONTEXT)),
+        )
+    },
+    f"{_GEMINI}:streamGenerateContent": {
+        "post": _operation(
+            gemini.PROTOCOL,
+            "Stream generated content",
+            "The same in chunks: server-sent events with `?alt=sse`, else the elements of one JSON array.",
+            ("GenerateRequest", {"contents": _CONTENTS}),
+            ("Answer", gemini.PROTOCOL.render_response(_ANSWER, _CONTEXT)),
+            streams=True,
+        )
+    },
+    f"{_GEMINI}:countTokens": {
+        "post": _operation(
+            gemini.PROTOCOL,
+            "Count tokens in Gemini’s words",
+            "How many tokens a call would send. " + _COUNTED,
+            ("CountRequest", {"contents": _CONTENTS}),
+            ("Count", gemini.PROTOCOL.render_count(12)),
+        )
+    },
+    f"{_GEMINI}:embedContent": {
+        "post": _operation(
+            gemini.PROTOCOL,
+            "Embed content",
+            "One vector. Needs the scope `embeddings`.",
+            ("EmbedRequest", _EMBED),
+            ("Embedding", gemini.PROTOCOL.render_embedding(_VECTORS, _CONTEXT)),
+        )
+    },
+    f"{_GEMINI}:batchEmbedContents": {
+        "post": _operation(
+            gemini.PROTOCOL,
+            "Embed contents",
+            "One vector for each text. All must ask for the same task and length.",
+            ("EmbedBatch", {"requests": [_EMBED]}),
+            ("Embeddings", gemini.PROTOCOL.render_embeddings(_VECTORS, _CONTEXT)),
+        )
+    },
+}
+paths["/v1beta/models"]["get"]["parameters"] = []
+_NAMED = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+for _path, _item in paths.items():
+    for _operation_ in _item.values():
+        if _path.startswith(_GEMINI):
+            _operation_["parameters"] = [*_operation_["parameters"], {**_NAMED, "example": _MODEL}]
 paths["/v1/models"]["get"]["parameters"] = []
 paths["/v1/models/{id}"]["get"]["parameters"] = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": _MODEL}
 ]
 
 components: Object = {
-    "schemas": {**NATIVE, **OPENAI, **ANTHROPIC},
+    "schemas": {**NATIVE, **OPENAI, **RESPONSES, **ANTHROPIC, **GEMINI},
     "parameters": {
+        "Strict": {
+            "name": "X-Aim-Strict",
+            "in": "header",
+            "required": False,
+            "description": "`true` refuses the call, before anything is sent, if the provider's format cannot carry "
+            "all of it as it is. Without it the header `x-aim-changes` of the answer tells what was changed.",
+            "schema": {"type": "string", "enum": ["true", "false"]},
+        },
         "IntegrationId": {
             "name": "X-Integration-Id",
             "in": "header",
@@ -247,7 +372,7 @@ components: Object = {
             "`provider/model`, or a model that only one of your providers has. With it, `model` may "
             "be left out for the integration's default model.",
             "schema": {"type": "string", "format": "uuid"},
-        }
+        },
     },
     "securitySchemes": {
         "AccessToken": {
@@ -261,6 +386,12 @@ components: Object = {
             "in": "header",
             "name": "x-api-key",
             "description": "The same token, where Anthropic's clients put it.",
+        },
+        "AccessTokenOfGoogle": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-goog-api-key",
+            "description": "The same token, where Google's clients put it.",
         },
     },
 }

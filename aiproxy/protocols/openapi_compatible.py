@@ -188,6 +188,7 @@ ANTHROPIC: dict[str, Schema] = {
             ),
         }
     ),
+    "AnthropicCount": record({"input_tokens": whole()}),
     "AnthropicCallError": record(
         {
             "type": text(const="error"),

@@ -67,6 +67,7 @@ _OPTIONS: dict[str, Schema] = {
     "user": text("An id of your own user, for the provider's abuse detection."),
     "stream": flag("Answer in server-sent events."),
     "metadata": free("Your own notes. The answer repeats them; no provider sees them."),
+    "strict": flag("Refuse the call if the provider's format cannot carry all of it as it is."),
 }
 _NESTED = {"options": said(record(_OPTIONS), "The same options; each may stand here or above.")}
 
@@ -186,6 +187,7 @@ NATIVE: dict[str, Schema] = {
             "task": text("What the vectors are for, where the provider distinguishes."),
             "user": text(),
             "metadata": free(),
+            "strict": flag(),
             "options": free("The same options except `input`."),
         },
         "input",

@@ -18,6 +18,7 @@ from typing import Self
 import httpx
 from django.conf import settings
 
+from aiproxy.upstream.google_token import TOKEN_URL, GoogleTokens
 from aiproxy.upstream.transport import GuardedTransport
 from providers.endpoint import PrivateEndpoints
 
@@ -26,12 +27,16 @@ class Upstream:
     """Open it in the event loop that uses it, with ``async with`` or ``open()`` and ``close()``.
 
     ``allowed`` are the private endpoints that may be dialled, from the settings when it is None; ``context``
-    trusts certificates other than certifi's.
+    trusts certificates other than certifi's; ``token_url`` stands in for Google's in tests.
     """
 
     def __init__(
-        self, allowed: PrivateEndpoints | None = None, context: ssl.SSLContext | None = None
+        self,
+        allowed: PrivateEndpoints | None = None,
+        context: ssl.SSLContext | None = None,
+        token_url: str = TOKEN_URL,
     ) -> None:
+        self.google = GoogleTokens(self.exchange, token_url)
         self._allowed = allowed
         self._context = context
         self._transport: GuardedTransport | None = None
@@ -49,6 +54,7 @@ class Upstream:
     async def close(self) -> None:
         if self._transport is not None:
             transport, self._transport = self._transport, None
+            await self.google.close()
             await transport.aclose()
 
     @property

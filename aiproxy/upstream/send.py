@@ -7,9 +7,9 @@ a header, and the key that was used is blacked out of what the provider answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, cast
 
@@ -18,12 +18,11 @@ import httpx
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
 from aiproxy.upstream.client import Upstream
+from aiproxy.upstream.signing import long_ones, prove
 from integrations.live import Connection
-from providers.auth import sign
 from providers.endpoint import SANDBOX
 from providers.errors import (
     AddressRefused,
-    AuthFailed,
     CallError,
     CallTimeout,
     ConnectFailed,
@@ -38,8 +37,6 @@ from providers.errors import (
 from providers.wire import WireReply, WireRequest
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
-SHORTEST_SECRET = 12
-"""Shorter values are place-holders such as ``ollama``; blacking those out would damage answers."""
 
 _HEADERS = {"user-agent": "ai-integration-marketplace", "accept": "*/*"}
 
@@ -110,9 +107,12 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Head:
+    """``secrets`` is what the request proved itself with; it is blacked out of the answer."""
+
     status: int
     headers: Mapping[str, str]
     body: Body
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 async def send(
@@ -149,7 +149,17 @@ class Streamed:
     raises StreamCut when the connection breaks, and CallTimeout when a deadline passes.
     """
 
-    __slots__ = ("_connection", "_deadline", "_end", "_head", "_idle", "_loop", "_secrets", "reply")
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_end",
+        "_head",
+        "_held",
+        "_idle",
+        "_loop",
+        "_secrets",
+        "reply",
+    )
 
     def __init__(
         self, head: Head, connection: Connection, timeouts: Timeouts, started: float
@@ -157,7 +167,8 @@ class Streamed:
         self.reply: WireReply | None = None
         self._head = head
         self._connection = connection
-        self._secrets = _secrets(connection)
+        self._secrets = head.secrets
+        self._held = b""
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
         self._end = started + timeouts.total
@@ -185,11 +196,18 @@ class Streamed:
         except TimeoutError:
             failure = _late(self._connection, "the stream stood still or lasted too long")
         else:
-            if not data:
+            if not data and not self._held:
                 raise StopAsyncIteration
             self._deadline = min(self._end, self._loop.time() + self._idle)
-            return _blackened(data, self._secrets)
+            return self._let_out(data)
         raise failure
+
+    def _let_out(self, data: bytes) -> bytes:
+        """What may be given on. An end that may be a secret's beginning is held back until it shows itself."""
+        whole = _blackened(self._held + data, self._secrets)
+        kept = _begun(whole, self._secrets) if data else 0
+        self._held = whole[len(whole) - kept :]
+        return whole[: len(whole) - kept]
 
     async def aclose(self) -> None:
         await self._head.body.aclose()
@@ -221,8 +239,14 @@ async def _begin(
     if connection.endpoint.scheme == SANDBOX:
         answer = sandbox.Exchange(request)
         return Head(answer.status, answer.headers, answer)
-    response = await upstream.exchange(_request(connection, request, timeouts))
-    head = Head(response.status_code, _plain(response.headers), cast(Body, response.stream))
+    proven = await prove(upstream.google, connection, request, timeouts.connect)
+    response = await upstream.exchange(_http(connection, proven.request, timeouts))
+    head = Head(
+        response.status_code,
+        _plain(response.headers),
+        cast(Body, response.stream),
+        proven.secrets,
+    )
     try:
         _check(head, connection)
     except CallError:
@@ -231,11 +255,7 @@ async def _begin(
     return head
 
 
-def _request(connection: Connection, request: WireRequest, timeouts: Timeouts) -> httpx.Request:
-    key = connection.secret.plain()
-    if not (key.isascii() and key.isprintable()):
-        raise AuthFailed("The stored key holds a character that no key has. Enter the key again.")
-    signed = sign(request, connection.auth, key, connection.headers)
+def _http(connection: Connection, signed: WireRequest, timeouts: Timeouts) -> httpx.Request:
     content = signed.content()
     headers = dict(_HEADERS)
     if content is not None:
@@ -304,10 +324,10 @@ async def _whole(head: Head, connection: Connection) -> WireReply:
                 )
     finally:
         await head.body.aclose()
-    secrets = _secrets(connection)
+    secrets = head.secrets
     if head.status == 200:
         return WireReply(head.status, head.headers, _blackened(b"".join(chunks), secrets))
-    secrets += _long(connection.headers.values())
+    secrets += long_ones(connection.headers.values())
     headers = {
         name: _blackened(value.encode("latin-1"), secrets).decode("latin-1")
         for name, value in head.headers.items()
@@ -315,20 +335,34 @@ async def _whole(head: Head, connection: Connection) -> WireReply:
     return WireReply(head.status, headers, _blackened(b"".join(chunks), secrets))
 
 
-def _secrets(connection: Connection) -> tuple[bytes, ...]:
-    return _long((connection.secret.plain(),))
-
-
-def _long(values: Iterable[str]) -> tuple[bytes, ...]:
-    return tuple(value.encode() for value in values if len(value) >= SHORTEST_SECRET)
+def redacted(text: str | None, connection: Connection) -> str | None:
+    """What a provider said, for the log: without the key and without the values of the owner's headers."""
+    if text is None:
+        return None
+    key = connection.secret.plain()
+    secrets = long_ones((key, *key.split(":")[1:], *connection.headers.values()))
+    return _blackened(text.encode(), secrets).decode("utf-8", "replace")
 
 
 def _blackened(data: bytes, secrets: tuple[bytes, ...]) -> bytes:
-    """``data`` without the secrets. In a stream one may still hide where two pieces meet."""
+    """``data`` without the secrets."""
     for secret in secrets:
         if secret in data:
             data = data.replace(secret, b"****")
     return data
+
+
+def _begun(data: bytes, secrets: tuple[bytes, ...]) -> int:
+    """How many bytes at the end of ``data`` may be the beginning of a secret."""
+    if data.endswith(b"\n"):  # the usual end of an event; no header may hold it, so no secret does
+        return 0
+    lengths = (
+        length
+        for secret in secrets
+        for length in range(min(len(secret) - 1, len(data)), 0, -1)
+        if data.endswith(secret[:length])
+    )
+    return max(lengths, default=0)
 
 
 def _explained(error: httpx.TransportError, connection: Connection) -> CallError:

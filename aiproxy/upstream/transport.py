@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import httpx
+import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
@@ -142,7 +143,7 @@ class GuardedTransport(AiohttpTransport):
         try:
             response = await self._session.request(
                 request.method,
-                str(request.url),
+                yarl.URL(str(request.url), encoded=True),  # a signature holds for these very bytes
                 headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
                 data=request.content or None,
                 allow_redirects=False,

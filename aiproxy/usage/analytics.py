@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
+from django.utils import timezone
 
 from aiproxy.models import UsageRecord
 from integrations.models import Integration
+
+RECENT = timedelta(hours=1)
+"""How far back health looks."""
+
+TROUBLE = frozenset(
+    {"auth_failed", "quota_exceeded", "rate_limit", "network_error", "server_error", "timeout"}
+)
+"""Outcomes that speak against the connection. The others are the caller's: a request that cannot work, a filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What real calls through one integration met within the last hour: ``failed`` of ``calls``.
+
+    ``reason`` is the code of the latest failure; ``latency_ms`` the average of what went well.
+    """
+
+    calls: int
+    failed: int
+    reason: str
+    latency_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +84,33 @@ def summary(
     )
     latency = numbers.pop("latency")
     return Summary(average_latency_ms=None if latency is None else round(latency), **numbers)
+
+
+def health(user: Any) -> dict[UUID, Health]:
+    """How each of the account's integrations that was called within the last hour does, by one query."""
+    recent = (
+        calls(user)
+        .filter(at__gte=timezone.now() - RECENT, attempts__gt=0)
+        .exclude(Q(integration=None) | Q(outcome="cancelled"))
+    )
+    rows = (
+        recent.order_by()
+        .values("integration_id", "outcome")
+        .annotate(calls=Count("id"), latest=Max("at"), latency=Sum("latency_ms"))
+    )
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row["integration_id"]].append(row)
+    return {id: _health(rows) for id, rows in found.items()}
+
+
+def _health(rows: list[Any]) -> Health:
+    """``rows`` are one integration's, one for each outcome."""
+    bad = [row for row in rows if row["outcome"] in TROUBLE]
+    well = [row for row in rows if row["outcome"] == UsageRecord.OK]
+    return Health(
+        calls=sum(row["calls"] for row in rows),
+        failed=sum(row["calls"] for row in bad),
+        reason=max(bad, key=lambda row: row["latest"])["outcome"] if bad else "",
+        latency_ms=round(well[0]["latency"] / well[0]["calls"]) if well else None,
+    )

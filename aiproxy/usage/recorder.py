@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord
 from integrations import access
+from integrations.models import AccessToken, Integration
+from providers.rate_limits import RateLimitState
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +32,13 @@ GROUP = 500
 TOUCH_SECONDS = 1.0
 """How often one integration or token is marked as used; in between, its last mark is near enough."""
 
+NOTHING_SAID: Mapping[UUID, RateLimitState] = MappingProxyType({})
+
 
 @dataclass(slots=True)
 class _Entry:
     record: UsageRecord
+    limits: Mapping[UUID, RateLimitState]
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
 
@@ -55,15 +62,21 @@ class Recorder:
         self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._touched: dict[UUID, float] = {}
+        self._said: dict[UUID, RateLimitState] = {}
+        """What providers said last is left, by integration, as far as it is not written yet."""
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="usage-recorder", daemon=True)
         self._thread.start()
 
-    def put(self, record: UsageRecord) -> asyncio.Future[None]:
-        """Queue ``record``; the future ends when it is committed, or fails with NotRecorded."""
+    def put(
+        self, record: UsageRecord, limits: Mapping[UUID, RateLimitState] = NOTHING_SAID
+    ) -> asyncio.Future[None]:
+        """Queue ``record``; the future ends when it is committed, or fails with NotRecorded. ``limits`` are written
+        when their integration is next marked as used, and lost with the process before that.
+        """
         loop = asyncio.get_running_loop()
-        entry = _Entry(record, loop, loop.create_future())
+        entry = _Entry(record, limits, loop, loop.create_future())
         entry.done.add_done_callback(_consume)
         self._queue.put(entry)
         return entry.done
@@ -79,15 +92,15 @@ class Recorder:
         running = True
         while running:
             group, running = self._next_group()
-            if group:
+            if group or self._said:
                 self._write(group)
         connection.close()
 
     def _next_group(self) -> tuple[list[_Entry], bool]:
-        """Waits for one entry, then takes whatever else is there."""
+        """Waits for one entry, but not long while something is left to write; then takes whatever else is there."""
         group: list[_Entry] = []
-        entry = self._queue.get()
         try:
+            entry = self._queue.get(timeout=TOUCH_SECONDS if self._said else None)
             while entry is not None:
                 group.append(entry)
                 if len(group) == GROUP:
@@ -98,31 +111,52 @@ class Recorder:
         return group, False
 
     def _write(self, group: list[_Entry]) -> None:
-        error: Exception | None = None
+        for entry in group:
+            self._said.update(entry.limits)
         records = [entry.record for entry in group]
+        error = self._try(records)
+        if error is not None:  # a connection that broke while idle is worth one more try
+            if isinstance(error, IntegrityError):
+                _let_go_of_deleted(records)
+            error = self._try(records)
+        if isinstance(error, OperationalError | InterfaceError) or len(group) == 1:
+            self._report(error, len(group))
+            for entry in group:
+                entry.settle(error)
+            return
+        # The database works, so one of them is at fault, and the others' callers have nothing to do with it.
+        for entry in group:
+            alone = None if error is None else self._try([entry.record])
+            self._report(alone, 1)
+            entry.settle(alone)
+
+    def _try(self, records: list[UsageRecord]) -> Exception | None:
         try:
             self._insert(records)
-        except Exception:  # noqa: BLE001  # a connection that broke while idle is worth one more try
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must be told
             connection.close()
-            try:
-                self._insert(records)
-            except Exception as failure:  # noqa: BLE001  # whatever it is, those who wait must be told
-                log.error("usage.not_recorded", records=len(group), error=type(failure).__name__)
-                connection.close()
-                error = failure
-        for entry in group:
-            entry.settle(error)
+            return error
+        return None
+
+    def _report(self, error: Exception | None, records: int) -> None:
+        if error is not None:
+            log.error("usage.not_recorded", records=records, error=type(error).__name__)
+            self._said.clear()
 
     def _insert(self, records: list[UsageRecord]) -> None:
         now = time.monotonic()
-        sent = [record.integration_id for record in records if record.attempts]
+        sent = [record.integration_id for record in records if record.attempts] + [*self._said]
         integrations = self._due(sent, now)
         tokens = self._due([record.token_id for record in records], now)
         with transaction.atomic():
             UsageRecord.objects.bulk_create(records)
             if integrations or tokens:
-                access.touch(integrations, tokens, max(record.at for record in records))
+                limits = {one: self._said[one] for one in integrations if one in self._said}
+                times = [record.at for record in records] + [said.at for said in limits.values()]
+                access.touch(integrations, tokens, max(times), limits)
         self._touched.update(dict.fromkeys(integrations | tokens, now))
+        for one in integrations:
+            self._said.pop(one, None)
 
     def _due(self, ids: list[UUID | None], now: float) -> set[UUID]:
         """Those of ``ids`` that were not marked as used within the last TOUCH_SECONDS."""
@@ -131,6 +165,16 @@ class Recorder:
             for one in ids
             if one is not None and now - self._touched.get(one, -TOUCH_SECONDS) >= TOUCH_SECONDS
         }
+
+
+def _let_go_of_deleted(records: list[UsageRecord]) -> None:
+    """An integration or token may be deleted while its calls are under way; their records stay, as older ones do."""
+    for name, model in (("integration_id", Integration), ("token_id", AccessToken)):
+        named = {getattr(record, name) for record in records}
+        there = set(model._default_manager.filter(pk__in=named).values_list("pk", flat=True))
+        for record in records:
+            if getattr(record, name) not in there:
+                setattr(record, name, None)
 
 
 def _consume(done: asyncio.Future[None]) -> None:

@@ -14,6 +14,8 @@ import httpx
 import pytest
 from django.db.backends.utils import CursorWrapper
 
+from aiproxy.app import application
+from aiproxy.gateway.retry import Policy
 from integrations import live
 from integrations.actions import integrations as integration_actions
 from integrations.actions import tokens as token_actions
@@ -70,12 +72,25 @@ class Machine:
     ) -> Integration:
         """An integration that reaches the fake provider in the format of ``provider_id``."""
         data.setdefault("base_url", self.fake.url + PATHS.get(provider_id, ""))
+        for name, value in SETTINGS.get(provider_id, {}).items():
+            data.setdefault(name, value)
         return integration_actions.create(
             Actor(user_id=self.user.id), self.user, provider_id, IntegrationInput(key=key, **data)
         )
 
 
-PATHS = {"openai-compatible": "/v1", "openai": "/v1", "google": "/v1beta"}
+PATHS = {
+    "openai-compatible": "/v1",
+    "openai": "/v1",
+    "google": "/v1beta",
+    "azure-openai": "/openai",
+    "vertex": "/v1beta",
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "azure-openai": {"fields": {"resource": "acme"}},
+    "bedrock": {"fields": {"region": "us-east-1"}},
+    "vertex": {"fields": {"project": "acme-project"}, "auth_id": "token"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +112,9 @@ def machine(transactional_db: None, alice: Any, fake: Any, allow_private: Any) -
     live.forget()
     _, text = token_actions.issue(Actor(user_id=alice.id), alice, "test", ALL_SCOPES)
     with serve_site() as url:
+        gateway = application.gateway
+        assert gateway
+        gateway.guards.policy = Policy(base=0.001)  # the waits are retry.py's own test
         yield Machine(url, fake, alice, text.plain())
     live.forget()
 

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from aiproxy import probe
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Timeouts
+from integrations import endpoints
+from integrations.secret import Headers
 from providers.catalogue.spec import ConnectionTest
 from providers.errors import AuthFailed, InvalidRequest
 from providers.registry import catalogue
@@ -25,8 +28,17 @@ PATHS = {
     "openai-compatible": "/v1",
     "ollama": "",
     "lmstudio": "/v1",
+    "bedrock": "",
 }
-HOSTED = ("openai", "groq", "anthropic", "google", "anthropic-compatible", "openai-compatible")
+HOSTED = (
+    "openai",
+    "groq",
+    "anthropic",
+    "google",
+    "anthropic-compatible",
+    "openai-compatible",
+    "bedrock",
+)
 LOCAL = ("ollama", "lmstudio")
 
 
@@ -89,6 +101,31 @@ async def test_a_wrong_key_is_told_how_a_right_one_looks_and_where_it_is(upstrea
     _, message = await outcome(upstream, reach("openai", "sk-bad-key-0123456789"))
     assert "sk-…" in message
     assert "https://platform.openai.com/api-keys" in message
+
+
+async def test_bedrock_is_tested_by_the_smallest_chat(upstream, reach, fake):
+    found = await probe.test(upstream, reach("bedrock", model=""))
+    assert (found.result, found.models) == ("ok", ())
+    (request,) = fake.requests
+    assert request.path == "/model/global.amazon.nova-2-lite-v1:0/converse"
+
+
+async def test_vertex_is_tested_by_counting_tokens_in_its_project(upstream, fake):
+    spec = endpoints.placed(catalogue()["vertex"], {"project": "acme-project"})
+    found = await probe.test(upstream, connect(f"{fake.url}/v1", KEY, spec, auth=spec.way("token")))
+    assert found.result == "ok"
+    assert fake.requests[0].path == (
+        "/v1/projects/acme-project/locations/global/publishers/google/models"
+        "/gemini-3.8-flash:countTokens"
+    )
+
+
+async def test_a_service_account_that_cannot_be_read_is_a_wrong_key(upstream, fake):
+    spec = endpoints.placed(catalogue()["vertex"], {"project": "acme-project"})
+    found, message = await outcome(upstream, connect(fake.url, "{}-canary-0123456789", spec))
+    assert found == "wrong_key"
+    assert "service account" in message
+    assert fake.requests == []
 
 
 async def test_a_limit_says_when_to_try_again(upstream, reach):
@@ -171,6 +208,63 @@ async def test_an_absolute_path_counts_from_the_connections_own_root(upstream, f
     connection = connect(fake.url + "/deep/base", provider=make_provider(test=test))
     await probe.test(upstream, connection)
     assert fake.requests[0].path == "/v1/models"
+
+
+@pytest.mark.parametrize("body", [b'{"credit":0}', b'{"credit": 0}', b'{\n  "credit":  0\n}'])
+async def test_a_piece_of_json_is_found_however_it_is_spaced(upstream, body):
+    async def answer(line) -> None:
+        await line.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+
+    test = ConnectionTest(path="/account", contains={'"credit":0': "no_credit"})
+    with serve_raw(answer) as server:
+        connection = connect(server.url, provider=make_provider(test=test))
+        assert (await outcome(upstream, connection))[0] == "no_credit"
+
+
+# --- A test on another origin ---
+
+
+@pytest.fixture
+def elsewhere(fake):
+    """A provider whose key is tested on another origin than the one that calls go to."""
+    with serve_fake() as other:
+        yield (
+            make_provider(
+                base_url=fake.url + "/v1",
+                test_origins=(other.url,),
+                test=ConnectionTest(path=other.url + "/v1/models/sandbox"),
+            ),
+            other,
+        )
+
+
+async def test_a_key_is_tested_on_the_origin_that_the_data_names(upstream, fake, elsewhere):
+    spec, other = elsewhere
+    connection = connect(spec.base_url, provider=spec, headers=Headers({"x-own": "secret"}))
+    found = await probe.test(upstream, connection)
+    assert (found.result, len(found.models)) == ("ok", 2)
+    (asked,) = other.requests
+    assert asked.path == "/v1/models/sandbox"
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    assert "x-own" not in asked.headers
+    assert [request.path for request in fake.requests] == ["/v1/models"]
+
+
+async def test_a_key_for_ones_own_address_is_not_taken_elsewhere(upstream, fake, elsewhere):
+    spec, other = elsewhere
+    mine = spec.base_url.replace("127.0.0.1", "localhost")
+    result, _ = await outcome(upstream, connect(mine, provider=spec))
+    assert result == "not_checkable"
+    assert {request.path for request in fake.requests} == {"/v1/models"}
+    assert other.requests == []
+
+
+async def test_an_origin_that_the_data_does_not_name_gets_no_key(upstream, fake, elsewhere):
+    spec, other = elsewhere
+    unnamed = structs.replace(spec, test_origins=())
+    await outcome(upstream, connect(spec.base_url, provider=unnamed))
+    assert other.requests == []
+    assert fake.requests[0].path == "/v1/models/sandbox"
 
 
 async def test_the_providers_data_decides_before_the_usual_meaning(upstream, fake):

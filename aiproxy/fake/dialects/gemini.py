@@ -67,7 +67,7 @@ class Gemini(Dialect):
     name = "gemini"
 
     def chat(self, asked: Asked) -> ChatRequest:
-        body = asked.body
+        body = asked.body.get("generateContentRequest") or asked.body
         config = _object(body.get("generationConfig"))
         limits = _object(_object(body.get("toolConfig")).get("functionCallingConfig"))
         return ChatRequest(

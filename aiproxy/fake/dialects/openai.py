@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aiproxy.fake.dialects.base import Asked, Dialect, JsonObject, Refusal, context
-from aiproxy.protocols.openai import PROTOCOL, ModelEntry
+from aiproxy.protocols.base import ModelEntry
+from aiproxy.protocols.openai import PROTOCOL
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.events import Event

@@ -23,7 +23,7 @@ EXAMPLES = (
 )
 
 HELP = """\
-Runs a provider that speaks OpenAI, Anthropic, Gemini and Ollama. Any model name and any key will do.
+Runs a provider that speaks OpenAI, Anthropic, Gemini, Ollama and Bedrock. Any model name and any key will do.
 
 What goes wrong is asked for by each request, in the model's name (fake-slow-500-chunks-20) or by headers:
 
@@ -70,6 +70,7 @@ class Command(BaseCommand):
             f"  Anthropic  http://{place}\n"
             f"  Gemini     http://{place}/v1beta\n"
             f"  Ollama     http://{place}\n"
+            f"  Bedrock    http://{place}\n"
             f"The marketplace calls it once AIM_PRIVATE_ENDPOINTS holds {place}. Ctrl-C stops it."
         )
         self.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,18 @@ def error_of(dialect: str, response: httpx.Response) -> dict[str, Any]:
 @pytest.fixture(params=list(DIALECTS))
 def dialect(request):
     return request.param
+
+
+def test_a_body_that_never_begins_is_not_waited_for(machine, monkeypatch):
+    monkeypatch.setattr("aiproxy.endpoints.exchange.BODY_SECONDS", 0.2)
+    head = (
+        "POST /api/ai/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n"
+        f"authorization: Bearer {machine.token}\r\n\r\n"
+    )
+    url = httpx.URL(machine.url)
+    with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_malformed_json_says_where_it_broke(machine, dialect):
@@ -325,3 +338,9 @@ def test_an_unknown_address_answers_json(machine, path):
     response = machine.post(path, {})
     assert response.status_code == 404
     assert response.json()["error"]["requestId"]
+
+
+def test_headers_echoed_within_a_stream_do_not_reach_the_log(machine, caplog):
+    machine.connect(headers={"x-team-pass": "headercanary-0123456789", "x-fake-echo-key": "1"})
+    machine.post("/v1/chat/completions", body("openai-compatible/fake-fail-1", stream=True))
+    assert "headercanary" not in caplog.text

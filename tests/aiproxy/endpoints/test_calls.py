@@ -143,6 +143,15 @@ def test_steady_state_asks_the_database_nothing(machine, queries_of_server):
     assert [q for q in queries if q.lstrip().upper().startswith("SELECT")] == []
 
 
+def test_a_field_whose_name_no_header_may_hold_is_still_reported(machine):
+    response = machine.post(
+        "/v1/messages", {**CHAT, "max_tokens": 9, "odd\r\nX-Evil: 1\x00 \u6a21": 1}
+    )
+    assert response.status_code == 200
+    assert "odd  X-Evil: 1" in response.headers["x-aim-changes"]
+    assert "x-evil" not in response.headers
+
+
 def test_anthropics_beta_header_reaches_anthropic_only(machine):
     for provider in ("anthropic", "openai-compatible"):
         machine.connect(provider)
@@ -155,3 +164,51 @@ def test_anthropics_beta_header_reaches_anthropic_only(machine):
     anthropic, other = machine.fake.requests
     assert anthropic.headers["anthropic-beta"] == "one-2026,two-2026"
     assert "anthropic-beta" not in other.headers
+
+
+def test_azure_deployment_stands_in_the_path_of_its_dated_api(machine):
+    machine.connect(
+        "azure-openai", fields={"resource": "acme", "api_version": "2024-10-21"}, name="Azure"
+    )
+    body = {"model": "azure-openai/my-gpt", "messages": [{"role": "user", "content": "Hello"}]}
+    assert machine.post("/v1/chat/completions", body).status_code == 200
+    (request,) = machine.fake.requests
+    assert request.path == "/openai/deployments/my-gpt/chat/completions"
+    assert request.query == "api-version=2024-10-21"
+    assert "api-key" in request.headers and "authorization" not in request.headers
+
+
+def test_vertex_project_and_location_stand_in_the_path(machine):
+    machine.connect("vertex", fields={"project": "acme-project", "location": "europe-west4"})
+    body = {"model": "vertex/gemini-x", "messages": [{"role": "user", "content": "Hello"}]}
+    assert machine.post("/v1/chat/completions", body).status_code == 200
+    (request,) = machine.fake.requests
+    assert request.path == (
+        "/v1beta/projects/acme-project/locations/europe-west4/publishers/google"
+        "/models/gemini-x:generateContent"
+    )
+    assert request.headers["authorization"].startswith("Bearer ")
+
+
+def test_bedrock_answers_in_every_dialect_and_is_billed(machine):
+    machine.connect("bedrock")
+    model = "bedrock/amazon.nova-micro-v1:0"
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
+    answers = [machine.post(path, body) for path in ("/v1/chat/completions", "/v1/messages")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert {request.path for request in machine.fake.requests} == {
+        "/model/amazon.nova-micro-v1:0/converse"
+    }
+    record = UsageRecord.objects.latest("pk")
+    assert (record.model, record.usage_source) == ("amazon.nova-micro-v1:0", "provider")
+    assert record.cost
+
+
+def test_bedrock_is_not_called_with_a_signature_where_no_region_can_be_told(machine):
+    secret = "wJalrXUtnFEMI/K7MDENG"
+    machine.connect("bedrock", key=f"AKIAEXAMPLE:{secret}", auth_id="sigv4")
+    body = {"model": "bedrock/fake-model", "messages": [{"role": "user", "content": "Hello"}]}
+    answer = machine.post("/v1/chat/completions", body)
+    assert answer.status_code == 400
+    assert secret not in answer.text and "region" in answer.text
+    assert machine.fake.requests == []

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 import httpx
 import pytest
 
+from aiproxy.endpoints.exchange import Endpoint
 from aiproxy.models import UsageRecord
+from aiproxy.protocols.native import PROTOCOL
 from tests.waiting import eventually
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
@@ -41,3 +47,35 @@ def test_leaving_within_a_stream_ends_the_providers_call_and_bills_what_was_seen
     record = UsageRecord.objects.get()
     assert record.usage_source == "estimated"
     assert record.output_tokens > 0
+
+
+def test_a_call_that_the_shutdown_ends_is_answered_and_raises_nothing(monkeypatch):
+    """What it raised, the server would log with a traceback for each open call."""
+    sent: list[dict[str, Any]] = []
+
+    async def nobody(headers):
+        return None
+
+    async def receive():
+        if not sent:
+            sent.append({"type": "received"})
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+
+    async def wait(exchange):
+        await asyncio.sleep(60)
+
+    async def run():
+        scope = {"method": "POST", "headers": [], "aim.gateway": SimpleNamespace(calls=set())}
+        call = asyncio.create_task(Endpoint(PROTOCOL, wait)(scope, receive, send))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        await call
+
+    monkeypatch.setattr("aiproxy.endpoints.exchange.caller_of", nobody)
+    asyncio.run(run())
+    assert sent[1]["status"] == 502
+    assert b"shutting down" in sent[2]["body"]

@@ -21,7 +21,18 @@ WEATHER = {
     },
 }
 ASK = "Use get_weather to find the weather in Paris."
-PROVIDERS = ["sandbox", "openai-compatible", "anthropic", "google", "ollama"]
+PROVIDERS = [
+    "sandbox",
+    "openai-compatible",
+    "anthropic",
+    "google",
+    "ollama",
+    "bedrock",
+    "azure-openai",
+    "vertex",
+]
+MODELS = {"bedrock": "global.anthropic.claude-haiku-5-5"}
+"""Where an unknown model would be asked for less than it can do."""
 
 
 @pytest.fixture
@@ -45,7 +56,7 @@ def model(request, machine) -> str:
     if request.param == "sandbox":
         return "sandbox/sandbox"
     machine.connect(request.param)
-    return f"{request.param}/fake-model"
+    return f"{request.param}/{MODELS.get(request.param, 'fake-model')}"
 
 
 def test_openai_chat(gpt, model):

@@ -12,6 +12,7 @@ import pytest
 from aiproxy.fake import brain
 from aiproxy.fake.provider import MODELS, Answer, Received, respond
 from providers.adapters.base import Adapter, Host
+from providers.catalogue.spec import ModelSpec
 from providers.chat import (
     ChatRequest,
     ChatResponse,
@@ -47,6 +48,7 @@ ROOTS = {
     "google": "/v1beta",
     "ollama": "",
     "sandbox": "",
+    "bedrock": "",
 }
 PROVIDERS = tuple(ROOTS)
 STREAMING = [(provider, stream) for provider in PROVIDERS for stream in (False, True)]
@@ -60,10 +62,18 @@ MODEL_HEADERS = {
     "anthropic": {"anthropic-version": "2023-06-01"},
     "google": {"x-goog-api-key": "k"},
 }
+MODELS_OF = {
+    "bedrock": ModelSpec(
+        id="sandbox",
+        quirks={"structured_output": "native", "thinking": "nova", "embedding": "cohere"},
+    )
+}
+"""Where the catalogue thinks little of a model that it does not know."""
 
 
 def knows(provider: str) -> tuple[Adapter, Host]:
-    return catalogue().adapter(provider), catalogue().host(provider)
+    host = catalogue().host(provider)
+    return catalogue().adapter(provider), replace(host, model=MODELS_OF.get(provider))
 
 
 def exchange(provider: str, wire: WireRequest, headers: dict[str, str] | None = None) -> Answer:
@@ -136,7 +146,9 @@ def test_a_tools_result_is_told(provider, stream):
     assert response.text == "The tool get_weather says: Sunny."
 
 
-@pytest.mark.parametrize("provider", ["openai-compatible", "anthropic", "google", "sandbox"])
+@pytest.mark.parametrize(
+    "provider", ["openai-compatible", "anthropic", "google", "sandbox", "bedrock"]
+)
 @pytest.mark.parametrize(("mode", "name"), [("required", None), ("named", "get_weather")])
 def test_a_tool_is_forced(provider, mode, name):
     forced = request(tools=(WEATHER,), tool_choice=ToolChoice(mode, name))
@@ -190,7 +202,9 @@ def test_several_answers_are_given(provider, stream):
     assert len(chat(provider, request(n=2), stream).choices) == 2
 
 
-@pytest.mark.parametrize("provider", ["openai-compatible", "google", "ollama", "sandbox"])
+@pytest.mark.parametrize(
+    "provider", ["openai-compatible", "google", "ollama", "sandbox", "bedrock"]
+)
 def test_embeddings_are_given_in_order(provider):
     adapter, host = knows(provider)
     wanted = EmbeddingRequest("sandbox-embed", ("one", "two", "one"), 8)
@@ -206,7 +220,7 @@ def test_impossible_dimensions_are_refused(dimensions):
     assert respond(post("/v1/embeddings", body)).status == 400
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", sorted(set(PROVIDERS) - {"bedrock"}))
 def test_models_are_listed(provider):
     adapter, host = knows(provider)
     reply = whole(exchange(provider, adapter.build_models(host)))
@@ -221,7 +235,9 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("provider", ["openai-compatible", "anthropic", "google", "ollama"])
+@pytest.mark.parametrize(
+    "provider", ["openai-compatible", "anthropic", "google", "ollama", "bedrock"]
+)
 @pytest.mark.parametrize("word", KEYS)
 def test_a_key_is_refused_in_the_formats_own_way(provider, word):
     with pytest.raises(CallError) as caught:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from aiproxy.gateway import billing
@@ -10,6 +11,8 @@ from providers.registry import catalogue
 from providers.usage import Usage
 from providers.wire import WireRequest
 from tests.aiproxy.gateway.conftest import make_connection
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def target(provider_id: str, model: str) -> Target:
@@ -22,27 +25,36 @@ def target(provider_id: str, model: str) -> Target:
 
 
 def test_the_providers_own_cost_wins():
-    cost, source = billing.price(target("openrouter", "x"), "x", Usage(10, 10, cost=Decimal("0.5")))
+    cost, source = billing.price(
+        target("openrouter", "x"), "x", Usage(10, 10, cost=Decimal("0.5")), NOW
+    )
     assert (cost, source) == (Decimal("0.5"), "reported by OpenRouter")
 
 
 def test_a_local_provider_costs_nothing_and_that_is_known():
-    assert billing.price(target("ollama", "llama"), "llama", Usage(10, 10))[0] == 0
+    assert billing.price(target("ollama", "llama"), "llama", Usage(10, 10), NOW)[0] == 0
 
 
 def test_an_unknown_price_is_none():
-    assert billing.price(target("openai", "no-such-model"), "no-such-model", Usage(10, 10)) == (
-        None,
-        "",
-    )
+    found = billing.price(target("openai", "no-such-model"), "no-such-model", Usage(10, 10), NOW)
+    assert found == (None, "")
 
 
 def test_a_known_price_names_its_source_and_date():
     spec = next(model for model in catalogue()["openai"].models if model.price)
-    cost, source = billing.price(target("openai", spec.id), spec.id, Usage(1000, 0))
+    cost, source = billing.price(target("openai", spec.id), spec.id, Usage(1000, 0), NOW)
     assert spec.price
     assert cost == Decimal(spec.price.input) / 1000
     assert spec.price.checked.isoformat() in source
+
+
+def test_the_price_is_that_of_the_day_of_the_call():
+    place, usage = target("google", "gemini-3.8-flash"), Usage(1_000_000, 0)
+    this_year, next_year = (
+        billing.price(place, "gemini-3.8-flash", usage, when)[0]
+        for when in (NOW, datetime(2027, 1, 1, tzinfo=UTC))
+    )
+    assert (this_year, next_year) == (Decimal("0.75"), Decimal("1.5"))
 
 
 def test_without_the_providers_count_usage_is_estimated_and_says_so(call):

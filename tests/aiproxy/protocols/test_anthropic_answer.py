@@ -111,7 +111,7 @@ def test_tool_call(block):
     }
 
 
-@pytest.mark.parametrize("arguments", ["", '{"a":', "[1]", "null"])
+@pytest.mark.parametrize("arguments", ["", '{"a":', "[1]", "null", '{"a":' * 100_000])
 def test_arguments_that_are_no_object_are_empty(block, arguments):
     assert block(ToolCall("t", "f", arguments))["input"] == {}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aiproxy.protocols.anthropic import PROTOCOL
-from aiproxy.protocols.anthropic_messages import SEAL, seal
+from aiproxy.protocols.sealing import SEAL, seal
 from providers.chat import (
     Citation,
     File,

@@ -85,6 +85,7 @@ def test_tool_choice(given, choice, parallel):
     [
         ({"thinking": {"type": "enabled", "budget_tokens": 2048}}, ReasoningOptions(None, 2048)),
         ({"thinking": {"type": "disabled"}}, ReasoningOptions("none")),
+        ({"thinking": {"type": "between_tools"}}, ReasoningOptions("none")),
         ({"thinking": {"type": "adaptive"}}, ReasoningOptions()),
         (
             {

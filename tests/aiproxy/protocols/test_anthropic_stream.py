@@ -5,7 +5,7 @@ from anthropic.types import RawMessageStreamEvent
 from pydantic import TypeAdapter
 
 from aiproxy.protocols.anthropic import PROTOCOL
-from aiproxy.protocols.anthropic_messages import seal
+from aiproxy.protocols.sealing import seal
 from providers.chat import Citation, Image, Opaque, Reasoning, Refusal, Text, ToolCall
 from providers.errors import Overloaded, StreamCut
 from providers.events import (

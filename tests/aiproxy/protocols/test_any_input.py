@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiproxy.protocols import anthropic, native, openai
+from aiproxy.protocols import anthropic, gemini, native, openai, responses
 from providers.errors import InvalidRequest
 
 NAMES = sorted(
@@ -22,13 +22,20 @@ NAMES = sorted(
         "reasoning_details", "refusal", "response_format", "responseFormat", "role", "schema",
         "signature", "source", "state", "stop", "system", "text", "thinking", "tool_call_id",
         "tool_calls", "tool_choice", "tool_use_id", "toolCallId", "toolCalls", "toolChoice",
-        "tools", "type", "url",
+        "tools", "type", "url", "allowedFunctionNames", "annotations", "args", "call_id", "contents",
+        "encrypted_content", "fileData", "format", "functionCall", "functionCallingConfig",
+        "functionDeclarations", "functionResponse", "generationConfig", "inline_data",
+        "instructions", "mimeType", "mode", "output", "parts", "previous_response_id",
+        "requests", "response", "responseSchema", "stopSequences", "summary", "systemInstruction",
+        "thinkingConfig", "thought", "thoughtSignature", "toolConfig",
     }
 )  # fmt: skip
 WORDS = [
     "user", "assistant", "system", "tool", "text", "image_url", "image", "file", "tool_use",
     "tool_result", "toolResult", "thinking", "document", "base64", "function", "json_schema",
-    "enabled", "auto", "data:image/png;base64,QUJD", "https://a.test/x", "", "aim1.e30=",
+    "enabled", "auto", "data:image/png;base64,QUJD", "https://a.test/x", "", "aim1.e30=", "model",
+    "message", "input_text", "input_image", "input_file", "output_text", "reasoning", "function_call",
+    "function_call_output", "YWltMS5lMzA=", "ANY", "STRING",
 ]  # fmt: skip
 LEAVES = st.none() | st.booleans() | st.integers(-2, 2**70) | st.sampled_from(WORDS)
 JSON = st.recursive(
@@ -40,9 +47,21 @@ JSON = st.recursive(
 )
 BODIES = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=4).flatmap(
     lambda body: st.lists(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=4)).map(
-        lambda messages: {**body, "messages": [{"role": "user", **message} for message in messages]}
+        lambda said: {
+            **body,
+            "messages": [{"role": "user", **message} for message in said],
+            "input": [{"type": "message", "role": "user", **item} for item in said],
+            "contents": [{"role": "user", "parts": said}],
+            "requests": said,
+        }
     )
 )
+
+
+def gemini_embeddings(body: Any) -> object:
+    return gemini.PROTOCOL.parse_embeddings(body, "m")
+
+
 PARSERS = [
     native.PROTOCOL.parse_request,
     native.PROTOCOL.parse_generate,
@@ -51,6 +70,9 @@ PARSERS = [
     openai.PROTOCOL.parse_request,
     openai.PROTOCOL.parse_embedding,
     anthropic.PROTOCOL.parse_request,
+    responses.PROTOCOL.parse_request,
+    gemini.PROTOCOL.parse_request,
+    gemini_embeddings,
 ]
 
 

@@ -8,8 +8,8 @@ import pytest
 from openai.types import CreateEmbeddingResponse, Model
 from openai.types.chat import ChatCompletion
 
-from aiproxy.protocols.base import Style
-from aiproxy.protocols.openai import PROTOCOL, ModelEntry
+from aiproxy.protocols.base import ModelEntry, Style
+from aiproxy.protocols.openai import PROTOCOL
 from providers.chat import (
     ChatResponse,
     Choice,

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from starlette.routing import Route
 
 from aiproxy.app import routes
-from aiproxy.protocols import anthropic, native, openai
+from aiproxy.protocols import anthropic, gemini, native, openai, responses
 from aiproxy.protocols.native_messages import OPENAI_PARTS, PARTS
 from aiproxy.protocols.native_request import EMBEDDING_OPTIONS, OPTIONS
 from aiproxy.protocols.openapi import components, paths
@@ -17,14 +19,21 @@ from providers.errors import CallError
 
 OPERATIONS = [(path, method, op) for path, item in paths.items() for method, op in item.items()]
 IDS = [f"{method} {path}" for path, method, _ in OPERATIONS]
-PARSERS = {
+PARSERS: dict[str, Callable[..., object]] = {
     "/api/ai/chat": native.PROTOCOL.parse_request,
     "/api/ai/generate": native.PROTOCOL.parse_generate,
     "/api/ai/vision": native.PROTOCOL.parse_vision,
     "/api/ai/embeddings": native.PROTOCOL.parse_embedding,
     "/v1/chat/completions": openai.PROTOCOL.parse_request,
     "/v1/embeddings": openai.PROTOCOL.parse_embedding,
+    "/v1/responses": responses.PROTOCOL.parse_request,
     "/v1/messages": anthropic.PROTOCOL.parse_request,
+    "/v1/messages/count_tokens": anthropic.PROTOCOL.parse_request,
+    "/v1beta/models/{id}:generateContent": gemini.PROTOCOL.parse_request,
+    "/v1beta/models/{id}:streamGenerateContent": gemini.PROTOCOL.parse_request,
+    "/v1beta/models/{id}:countTokens": partial(gemini.PROTOCOL.parse_count, model="m"),
+    "/v1beta/models/{id}:embedContent": partial(gemini.PROTOCOL.parse_embedding, model="m"),
+    "/v1beta/models/{id}:batchEmbedContents": partial(gemini.PROTOCOL.parse_embeddings, model="m"),
 }
 TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,

@@ -9,7 +9,7 @@ import pytest
 
 from aiproxy.protocols import anthropic as anthropic_dialect
 from aiproxy.protocols import openai as openai_dialect
-from aiproxy.protocols.base import Protocol, encode
+from aiproxy.protocols.base import ModelEntry, Protocol, encode
 from providers.chat import ChatResponse, Choice, Text
 from providers.embedding import EmbeddingResponse
 from providers.errors import AuthFailed, CallError, InvalidRequest, RateLimited, StreamCut
@@ -94,7 +94,7 @@ def test_openai_embeddings_come_unpacked(facts):
 
 
 def test_openai_models():
-    entry = openai_dialect.ModelEntry("sandbox/sandbox", "sandbox")
+    entry = ModelEntry("sandbox/sandbox", "sandbox")
     with client(openai, openai_dialect.PROTOCOL.render_models([entry])) as sdk:
         assert [model.id for model in sdk.models.list()] == ["sandbox/sandbox"]
 

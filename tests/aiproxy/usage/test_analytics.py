@@ -65,3 +65,37 @@ def test_calls_of_another_person_are_not_counted(alice, bob):
 def test_calls_come_newest_first(alice):
     old, new = add(alice, at=timezone.now() - timedelta(hours=1)), add(alice)
     assert list(analytics.calls(alice)) == [new, old]
+
+
+def test_health_tells_how_many_calls_of_the_last_hour_failed_and_why(alice):
+    integration = make_integration(alice)
+    ago = timezone.now() - timedelta(minutes=5)
+    add(alice, integration=integration, latency_ms=100)
+    add(alice, integration=integration, latency_ms=300)
+    add(alice, integration=integration, outcome="timeout", at=ago)
+    add(alice, integration=integration, outcome="rate_limit")
+    assert analytics.health(alice) == {integration.pk: analytics.Health(4, 2, "rate_limit", 200)}
+
+
+def test_mistakes_of_the_caller_do_not_speak_against_the_connection(alice):
+    integration = make_integration(alice)
+    add(alice, integration=integration, outcome="invalid_request")
+    add(alice, integration=integration, outcome="content_filter")
+    add(alice, integration=integration, outcome="cancelled")
+    assert analytics.health(alice) == {integration.pk: analytics.Health(2, 0, "", None)}
+
+
+def test_health_forgets_what_is_older_than_an_hour_or_never_left(alice):
+    integration = make_integration(alice)
+    old = timezone.now() - timedelta(minutes=61)
+    add(alice, integration=integration, outcome="timeout", at=old)
+    add(alice, integration=integration, outcome="auth_failed", attempts=0)
+    assert analytics.health(alice) == {}
+
+
+def test_health_of_all_integrations_is_one_query(alice, bob, django_assert_num_queries):
+    first, second = make_integration(alice), make_integration(alice)
+    for user, one in ((alice, first), (alice, second), (bob, make_integration(bob))):
+        add(user, integration=one)
+    with django_assert_num_queries(1):
+        assert set(analytics.health(alice)) == {first.pk, second.pk}

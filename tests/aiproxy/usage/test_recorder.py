@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord
 from aiproxy.usage.recorder import Recorder
 from integrations.models import AccessToken, Integration
+from providers.rate_limits import Allowance, RateLimitState
 from tests.factories import make_integration, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +67,39 @@ def test_a_record_that_cannot_be_written_tells_its_caller(alice):
         write(record(alice, operation=None))
 
 
+def outcomes(*records):
+    """What each caller is told when all are written in one group."""
+
+    async def run():
+        recorder = Recorder()
+        told = [recorder.put(one) for one in records]
+        recorder.start()
+        try:
+            return await asyncio.gather(*told, return_exceptions=True)
+        finally:
+            await recorder.stop()
+
+    return asyncio.run(run())
+
+
+def test_what_was_deleted_meanwhile_costs_no_record(alice):
+    integration, (token, _) = make_integration(alice), make_token(alice)
+    one = record(alice, integration_id=integration.pk, token_id=token.pk, request_id="req_gone")
+    token.delete()
+    integration.delete()
+    kept = make_integration(alice)
+    assert outcomes(one, record(alice, integration_id=kept.pk)) == [None, None]
+    assert UsageRecord.objects.get(request_id="req_gone").integration is None
+    assert UsageRecord.objects.get(request_id="req_1").integration == kept
+
+
+def test_one_bad_record_does_not_take_the_others_of_its_group(alice):
+    bad, good = outcomes(record(alice, operation=None), record(alice))
+    assert isinstance(bad, NotRecorded)
+    assert good is None
+    assert UsageRecord.objects.count() == 1
+
+
 def test_stopping_writes_what_is_left(alice):
     async def run():
         recorder = Recorder()
@@ -74,3 +109,61 @@ def test_stopping_writes_what_is_left(alice):
 
     asyncio.run(run())
     assert UsageRecord.objects.count() == 1
+
+
+def state(one, remaining):
+    return RateLimitState(one.at + timedelta(seconds=1), Allowance(10, remaining))
+
+
+def test_what_providers_say_is_left_is_kept_with_each_integration(alice):
+    first, second, silent = (make_integration(alice) for _ in range(3))
+    one = record(alice, integration_id=first.pk)
+
+    async def run():
+        recorder = Recorder()
+        recorder.put(one, {first.pk: state(one, 3), second.pk: state(one, 4)})
+        recorder.put(record(alice, integration_id=silent.pk))
+        recorder.start()
+        await recorder.stop()
+
+    asyncio.run(run())
+    rows = {row.pk: row.limits for row in Integration.objects.filter(owner=alice)}
+    assert rows[first.pk] == state(one, 3)
+    assert rows[second.pk] == state(one, 4)
+    assert rows[silent.pk] is None
+
+
+def test_the_last_of_many_limits_is_kept_although_not_each_is_written(alice, monkeypatch):
+    monkeypatch.setattr("aiproxy.usage.recorder.TOUCH_SECONDS", 0.2)
+    integration = make_integration(alice)
+    records = [record(alice, integration_id=integration.pk) for _ in range(3)]
+
+    async def run():
+        recorder = Recorder()
+        recorder.start()
+        for left, one in enumerate(records):
+            await recorder.put(one, {integration.pk: state(one, left)})
+        await asyncio.sleep(0.5)
+        await recorder.stop()
+
+    asyncio.run(run())
+    limits = Integration.objects.get(pk=integration.pk).limits
+    assert limits
+    assert limits.requests
+    assert limits.requests.remaining == 2
+
+
+def test_calls_in_quick_succession_write_no_limits_of_their_own(alice, queries_of_server):
+    integration = make_integration(alice)
+    one, two = (record(alice, integration_id=integration.pk) for _ in range(2))
+
+    async def run():
+        recorder = Recorder()
+        recorder.start()
+        await recorder.put(one, {integration.pk: state(one, 2)})
+        with queries_of_server() as queries:
+            await recorder.put(two, {integration.pk: state(two, 1)})
+        await recorder.stop()
+        return queries
+
+    assert not [sql for sql in asyncio.run(run()) if "UPDATE" in sql]

@@ -1,0 +1,105 @@
+"""A circuit breaker: after several failures in a row an integration is left alone for a while.
+
+    closed ──5 failures in a row──▶ open ──30 s × n, at most 300 s──▶ half-open ──success──▶ closed
+                                     ▲                                     │
+                                     └───────────── failure, n + 1 ────────┘
+
+Half-open lets one call through at a time. A breaker is pure: the clock is given in,
+in seconds of ``time.monotonic``.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from providers.errors import CallError
+
+THRESHOLD = 5
+BASE_SECONDS = 30.0
+MAX_SECONDS = 300.0
+PROBE_SECONDS = 300.0
+"""A probe that has not come back after this long is forgotten, and another call may try."""
+
+State = Literal["closed", "open", "half-open"]
+
+
+@dataclass(slots=True)
+class Breaker:
+    """The state of one integration. ``allows`` before a call; ``succeeded`` or ``failed`` after it."""
+
+    failures: int = 0
+    trips: int = 0
+    open_until: float | None = None
+    probing_since: float | None = None
+
+    def state(self, now: float) -> State:
+        if self.open_until is None:
+            return "closed"
+        return "open" if now < self.open_until else "half-open"
+
+    def wait(self, now: float) -> float:
+        """Seconds until a call may try again; 0 when one may now."""
+        if self.open_until is None:
+            return 0.0
+        if now < self.open_until:
+            return self.open_until - now
+        if self.probing_since is not None and now < self.probing_since + PROBE_SECONDS:
+            return 1.0
+        return 0.0
+
+    def allows(self, now: float) -> bool:
+        """Whether a call may go out now. In half-open the one that may is the probe."""
+        if self.wait(now) > 0:
+            return False
+        if self.open_until is not None:
+            self.probing_since = now
+        return True
+
+    def succeeded(self) -> None:
+        """The provider answered, be it with a refusal: it is there."""
+        self.failures = self.trips = 0
+        self.open_until = self.probing_since = None
+
+    def failed(self, now: float) -> None:
+        self.failures += 1
+        probe, self.probing_since = self.probing_since is not None, None
+        if probe or self.failures >= THRESHOLD:
+            self.trips += 1
+            self.failures = 0
+            self.open_until = now + min(MAX_SECONDS, BASE_SECONDS * self.trips)
+
+    def abandoned(self) -> None:
+        """The call ended without telling anything about the provider (its caller left)."""
+        self.probing_since = None
+
+
+def verdict(breaker: Breaker, error: BaseException | None, now: float) -> None:
+    """Note on ``breaker`` how a call ended. Only errors that say ``breaks`` are the provider's trouble."""
+    if isinstance(error, CallError) and error.breaks:
+        breaker.failed(now)
+    elif error is None or isinstance(error, CallError):
+        breaker.succeeded()
+    else:
+        breaker.abandoned()
+
+
+class Breakers:
+    """One breaker for each integration, in this process."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, Breaker] = {}
+
+    def of(self, integration_id: UUID) -> Breaker:
+        return self._known.setdefault(integration_id, Breaker())
+
+    def paused(self, integration_id: UUID) -> float:
+        """Seconds for which the integration is still left alone; 0 when it is not."""
+        breaker = self._known.get(integration_id)
+        return breaker.wait(time.monotonic()) if breaker else 0.0
+
+    def reset(self, integration_id: UUID) -> None:
+        """Forget what happened: its owner has mended or tested it."""
+        self._known.pop(integration_id, None)

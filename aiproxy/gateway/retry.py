@@ -1,0 +1,122 @@
+"""Which failed attempt is tried again, how often and after how long. Pure, but for the tenacity loop itself.
+
+Never one whose answer may be lost: a request that was sent over a connection that then broke, or timed out, may
+have been carried out and billed. A provider's refusal (429, 5xx) proves that nothing came of it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState
+
+from providers.errors import (
+    CallError,
+    CallTimeout,
+    NetworkError,
+    Overloaded,
+    RateLimited,
+    ServerError,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """``attempts`` counts the first one too. The n-th wait is random, up to ``base`` × 2ⁿ and at most ``longest``
+    seconds; a provider that asks for more than ``longest`` is not waited for.
+    """
+
+    attempts: int = 3
+    base: float = 0.5
+    longest: float = 8.0
+
+
+class Budget:
+    """Limits retries to a share of the calls, so that a provider's bad minute is not made worse.
+
+    Each call earns ``share`` of a retry; ``least`` of them are always there, for a server with few calls.
+    """
+
+    def __init__(self, share: float = 0.2, least: float = 3.0, most: float = 100.0) -> None:
+        self.share = share
+        self.most = most
+        self.saved = least
+
+    def earn(self) -> None:
+        self.saved = min(self.most, self.saved + self.share)
+
+    def spend(self) -> bool:
+        """Whether one more retry may be made; if so it is counted."""
+        if self.saved < 1:
+            return False
+        self.saved -= 1
+        return True
+
+
+def is_safe(error: BaseException) -> bool:
+    """Whether the same request may be sent again without doing or billing the work twice."""
+    match error:
+        case NetworkError() | CallTimeout():
+            return error.retryable and not error.sent
+        case RateLimited() | Overloaded():
+            return True
+        case ServerError():  # an answer of 200 that is nonsense may have been worked for, and billed
+            return error.retryable and (error.upstream_status or 0) >= 500
+        case _:
+            return False
+
+
+def worth_it(error: BaseException, policy: Policy) -> bool:
+    """Whether to try again: it is safe, and the provider does not want us to wait longer than we would."""
+    return is_safe(error) and (getattr(error, "retry_after", None) or 0) <= policy.longest
+
+
+def pause(error: BaseException, number: int, policy: Policy, chance: float) -> float:
+    """Seconds to wait after the ``number``-th attempt (from 1), with ``chance`` between 0 and 1: full jitter, but
+    never less than the provider asked for.
+    """
+    backoff = chance * min(policy.longest, policy.base * 2.0**number)
+    return max(backoff, getattr(error, "retry_after", None) or 0.0)
+
+
+async def attempt(once: Callable[[], Awaitable[T]], policy: Policy, budget: Budget) -> T:
+    """What ``once`` gives, tried again where that is right. Raises its last error.
+
+    The first attempt goes without tenacity, whose loop costs as much as a tenth of a call.
+    """
+    budget.earn()
+    try:
+        return await once()
+    except CallError as error:
+        if policy.attempts < 2 or not worth_it(error, policy):
+            raise
+        failed: CallError | None = error
+
+    async def again() -> T:
+        """The first time it fails as the attempt already made did, so that the loop counts and waits from there."""
+        nonlocal failed
+        if failed is not None:
+            error, failed = failed, None
+            raise error
+        return await once()
+
+    def go_on(state: RetryCallState) -> bool:
+        error = _error(state)
+        if error is None or state.attempt_number >= policy.attempts:
+            return False
+        return worth_it(error, policy) and budget.spend()
+
+    def wait(state: RetryCallState) -> float:
+        error = _error(state)
+        return pause(error, state.attempt_number, policy, random.random()) if error else 0.0
+
+    return await AsyncRetrying(retry=go_on, wait=wait, reraise=True)(again)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None

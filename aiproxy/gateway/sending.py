@@ -1,0 +1,67 @@
+"""One request to one provider: sent, and answered whole or as a stream."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiproxy.errors import NotAsItIs
+from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.shared import Gateway
+from aiproxy.gateway.stream import events_of
+from aiproxy.upstream.send import send, stream
+from providers import rate_limits
+from providers.events import Event
+from providers.wire import WireReply, WireRequest
+
+
+async def exchange(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> WireReply:
+    """One request and its whole answer; a refusal raises."""
+    _note_sending(call, wire)
+    reply = await send(gateway.upstream, target.connection, wire, gateway.timeouts)
+    call.answered_at = time.monotonic()
+    _note_limits(call, target, reply.headers)
+    if reply.status >= 300:
+        raise target.adapter.explain(reply, target.host)
+    return reply
+
+
+@dataclass(slots=True)
+class Begun:
+    """A stream of which the first event is there. Leaving ``stack`` ends the exchange."""
+
+    stack: AsyncExitStack
+    events: AsyncIterator[Event]
+    first: Event | None
+
+
+async def begin(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> Begun:
+    """Send, and wait for the first event: until then a failure can be made good elsewhere."""
+    _note_sending(call, wire)
+    async with AsyncExitStack() as stack:
+        exchange = stream(gateway.upstream, target.connection, wire, gateway.timeouts)
+        streamed = await stack.enter_async_context(exchange)
+        _note_limits(call, target, streamed.headers)
+        if streamed.reply is not None:
+            raise target.adapter.explain(streamed.reply, target.host)
+        events = await stack.enter_async_context(aclosing(events_of(streamed, call, target)))
+        first = await anext(events, None)
+        return Begun(stack.pop_all(), events, first)
+
+
+def _note_sending(call: Call, wire: WireRequest) -> None:
+    """Raises InvalidRequest, before anything is sent, for a strict call that would be changed."""
+    call.changes = wire.changes
+    if call.strict and wire.changes:
+        raise NotAsItIs(wire.changes)
+    call.attempts += 1
+    call.sent = wire
+    call.sent_at = time.monotonic()
+
+
+def _note_limits(call: Call, target: Target, headers: Mapping[str, str]) -> None:
+    if limits := rate_limits.read(headers, datetime.now(UTC)):
+        call.limits[target.connection.id] = limits
