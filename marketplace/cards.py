@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
+from uuid import UUID
 
 from django.urls import reverse
+from django.utils import timezone
 
+from aiproxy.app import breakers
+from aiproxy.usage.analytics import Health
 from integrations.models import Integration
+from integrations.shared import State
+from marketplace import condition
 from providers.catalogue.spec import ProviderSpec
 
 Status = Literal["connected", "needs_attention", "disabled", "not_connected"]
@@ -56,18 +63,30 @@ _LOUDEST: tuple[Status, ...] = ("needs_attention", "connected", "disabled")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One provider, and the person's integrations of it."""
+    """One provider, and the person's integrations of it with what their calls met lately."""
 
     spec: ProviderSpec
     integrations: tuple[Integration, ...] = ()
+    health: tuple[Health, ...] = ()
+    server: State = ""
+    """Of a key in the server's environment, which counts where the person has no integration."""
+
+    @property
+    def by_server(self) -> bool:
+        """Whether calls are answered with the server's own key."""
+        return not self.integrations and self.server in ("shared", "missing")
 
     @property
     def status(self) -> Status:
+        if self.by_server:
+            return "connected" if self.server == "shared" else "needs_attention"
         found = {integration.status for integration in self.integrations}
         return next((status for status in _LOUDEST if status in found), "not_connected")
 
     @property
     def status_label(self) -> str:
+        if self.by_server and self.server == "shared":
+            return "Provided by the server"
         count = sum(integration.status == self.status for integration in self.integrations)
         label = STATUSES[self.status]
         return f"{count} {label.lower()}" if count > 1 else label
@@ -84,6 +103,16 @@ class Card:
     def last_used(self) -> datetime | None:
         times = [item.last_used for item in self.integrations if item.last_used is not None]
         return max(times, default=None)
+
+    @property
+    def trouble(self) -> str:
+        """What failed lately, in a few words; empty when nothing did."""
+        pause = max((breakers().paused(one.pk) for one in self.integrations), default=0)
+        return condition.resting(pause) or condition.trouble(self.health)
+
+    @property
+    def tooltip(self) -> str:
+        return condition.tooltip(self.integrations, timezone.now())
 
     @property
     def away(self) -> str:
@@ -126,9 +155,23 @@ class Filter:
         )
 
 
-def deal(specs: Iterable[ProviderSpec], integrations: Iterable[Integration]) -> list[Card]:
+NO_CALLS: Mapping[UUID, Health] = MappingProxyType({})
+
+
+def deal(
+    specs: Iterable[ProviderSpec],
+    integrations: Iterable[Integration],
+    health: Mapping[UUID, Health] = NO_CALLS,
+) -> list[Card]:
     """A card for every provider, in the catalogue's order."""
     mine = defaultdict(list)
     for integration in integrations:
         mine[integration.provider_id].append(integration)
-    return [Card(spec, tuple(mine[spec.id])) for spec in specs]
+    return [card_of(spec, mine[spec.id], health) for spec in specs]
+
+
+def card_of(
+    spec: ProviderSpec, integrations: Iterable[Integration], health: Mapping[UUID, Health]
+) -> Card:
+    mine = tuple(integrations)
+    return Card(spec, mine, tuple(health[one.pk] for one in mine if one.pk in health))

@@ -6,6 +6,7 @@ Django on ASGI spools a whole request body to disk before any of its middleware 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -53,11 +54,23 @@ def _dishonest(headers: list[tuple[bytes, bytes]]) -> str:
 def _look_behind_proxies(scope: Scope, count: int) -> None:
     """Each trusted proxy has appended the address it saw; the caller's is the ``count``-th from the right."""
     hops = _values(scope, b"x-forwarded-for")
-    if len(hops) >= count:
-        scope["client"] = (hops[-count], 0)
+    if len(hops) >= count and (address := _bare(hops[-count])):
+        scope["client"] = (address, 0)
     schemes = _values(scope, b"x-forwarded-proto")
     if schemes and (scheme := schemes[-min(count, len(schemes))]) in ("http", "https"):
         scope["scheme"] = scheme
+
+
+def _bare(hop: str) -> str:
+    """The address alone: some proxies write its port too, and with that every connection would seem another caller."""
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(hop))
+    except ValueError:
+        return ""
 
 
 def _values(scope: Scope, wanted: bytes) -> list[str]:

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from integrations.secret import Secret
+
 T = TypeVar("T")
 
 _TRUE = frozenset(("1", "true", "yes", "on"))
@@ -116,6 +118,36 @@ class Environment:
         if not least <= value <= most:
             raise BadSetting(f"{name} must lie between {least} and {most}, not {text}.")
         return value  # type: ignore[no-any-return]  # int or float, as ``kind`` makes it
+
+
+class ServerKeys:
+    """Provider keys of the environment, by the variable's name or as a file. They leave as a Secret, or not at all."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._files: dict[str, str] = {}
+
+    def get(self, name: str) -> Secret:
+        """Empty when there is none. This program's own variables are never given."""
+        if name.startswith(_OWN):
+            return Secret("")
+        value = self._values.get(name, "").strip()
+        return Secret(value or self._file(name))
+
+    def _file(self, name: str) -> str:
+        path = self._values.get(f"{name}_FILE", "").strip()
+        if path and path not in self._files:
+            try:
+                self._files[path] = _content(name, Path(path)).strip()
+            except BadSetting:
+                return ""
+        return self._files.get(path, "")
+
+    def __repr__(self) -> str:
+        return "ServerKeys(***)"
+
+
+_OWN = ("AIM_", "DATABASE_", "DJANGO_")
 
 
 def _content(name: str, file: Path) -> str:

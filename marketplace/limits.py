@@ -25,16 +25,21 @@ TEST = Rate("test", 30, 60)
 REPORT = Rate("report", 60, 60)
 
 
-def wait(request: HttpRequest, rate: Rate, key: str) -> int:
-    """Count one try; 0 when it may go on, else the seconds until the next is allowed."""
+def wait(request: HttpRequest, rate: Rate, key: str, *, counts: bool = True) -> int:
+    """Count one try (or only look, without ``counts``); 0 when it may go on, else the seconds until the next is
+    allowed.
+    """
     usage = get_usage(
         request,
         group=rate.group,
         key=lambda group, request: key,
         rate=(rate.count, rate.seconds),
-        increment=True,
+        increment=counts,
     )
-    if usage is None or not usage["should_limit"]:
+    if usage is None:
+        return 0
+    full = usage["should_limit"] or (not counts and usage["count"] >= usage["limit"])
+    if not full:
         return 0
     return max(1, int(usage["time_left"]))
 

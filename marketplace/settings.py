@@ -7,6 +7,7 @@ SQLite, on this machine only, with everything it makes in ``var/``.
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from marketplace import logs
-from marketplace.environment import BadSetting, Environment
+from marketplace.environment import BadSetting, Environment, ServerKeys
 from marketplace.secret_key import load_or_create
 from providers.endpoint import PrivateEndpoints
 
@@ -91,6 +92,9 @@ AIM_PUBLIC_URL: str = _bound["AIM_PUBLIC_URL"]
 AIM_PRIVATE_ENDPOINTS: PrivateEndpoints = _bound["AIM_PRIVATE_ENDPOINTS"]
 ALLOWED_HOSTS: list[str] = _bound["ALLOWED_HOSTS"]
 CSRF_TRUSTED_ORIGINS: list[str] = _bound["CSRF_TRUSTED_ORIGINS"]
+
+# Keys of providers, like OPENAI_API_KEY: off until an administrator shares one.
+AIM_ENV_KEYS = ServerKeys(os.environ)
 
 # --- The call path ---
 

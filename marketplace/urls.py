@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.urls import path
 
 from marketplace.api.site import api
-from marketplace.views import accounts, health, home, integrations, tokens, usage
+from marketplace.views import (
+    accounts,
+    aliases,
+    health,
+    home,
+    integrations,
+    providers,
+    tokens,
+    usage,
+)
 
 handler400 = "marketplace.views.errors.bad_request"
 handler403 = "marketplace.views.errors.forbidden"
@@ -17,6 +26,7 @@ urlpatterns = [
     path("providers/<slug:provider_id>/", integrations.provider, name="provider"),
     path("integrations/new/<slug:provider_id>/", integrations.new, name="integration-new"),
     path("integrations/test/", integrations.test, name="integration-test"),
+    path("integrations/try-mapping/", integrations.try_mapping, name="integration-try-mapping"),
     path(
         "integrations/<uuid:id>/credentials/",
         integrations.credentials,
@@ -27,6 +37,19 @@ urlpatterns = [
     path("integrations/<uuid:id>/models/", integrations.models, name="integration-models"),
     path("integrations/<uuid:id>/toggle/", integrations.toggle, name="integration-toggle"),
     path("integrations/<uuid:id>/delete/", integrations.delete, name="integration-delete"),
+    path("added/", providers.index, name="providers"),
+    path("added/providers/new/", providers.new, name="provider-new"),
+    path("added/providers/<slug:id>/", providers.edit, name="provider-edit"),
+    path("added/providers/<slug:id>/delete/", providers.delete, name="provider-delete"),
+    path("added/models/new/", providers.new_model, name="model-new"),
+    path("added/models/<uuid:id>/", providers.edit_model, name="model-edit"),
+    path("added/models/<uuid:id>/delete/", providers.delete_model, name="model-delete"),
+    path("added/keys/<slug:provider_id>/share/", providers.share, name="key-share"),
+    path("added/keys/<slug:provider_id>/unshare/", providers.unshare, name="key-unshare"),
+    path("aliases/", aliases.index, name="aliases"),
+    path("aliases/new/", aliases.new, name="alias-new"),
+    path("aliases/<uuid:id>/", aliases.edit, name="alias-edit"),
+    path("aliases/<uuid:id>/delete/", aliases.delete, name="alias-delete"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/new/", tokens.new, name="token-new"),
     path("tokens/<uuid:id>/revoke/", tokens.revoke, name="token-revoke"),
@@ -37,6 +60,7 @@ urlpatterns = [
     path("sign-out/", accounts.sign_out, name="sign-out"),
     path("account/password/", accounts.password, name="password"),
     path("api/", api.urls),
+    path("health/", health.status, name="health"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("csp-report", health.csp_report, name="csp-report"),

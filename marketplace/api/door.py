@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+import structlog
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.errors import HttpError
@@ -19,6 +22,8 @@ from integrations.errors import NotAllowed, TokenRejected
 from integrations.tokens import Caller
 from marketplace import limits
 from marketplace.models import User
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,16 @@ class TokenAuth(AuthBase):
         if user is None:
             raise TokenRejected("The account of this access token is switched off.")
         if caller.token_id is not None:
-            await sync_to_async(access.touch)((), [caller.token_id], timezone.now())
+            await _note_use(caller.token_id)
         return Principal(user, caller, _actor(request, user, caller))
+
+
+async def _note_use(token_id: UUID) -> None:
+    """A database that cannot be written to must not stand in the way of reading."""
+    try:
+        await sync_to_async(access.touch)((), [token_id], timezone.now())
+    except DatabaseError as error:
+        log.warning("token.use_not_noted", token=str(token_id), error=type(error).__name__)
 
 
 class SessionAuth(AuthBase):
@@ -98,4 +111,11 @@ def may(request: HttpRequest, scope: str) -> Principal:
     principal: Any = request.auth  # type: ignore[attr-defined]  # set by ninja
     principal.caller.need(scope)
     assert isinstance(principal, Principal)
+    return principal
+
+
+def administrator(request: HttpRequest) -> Principal:
+    """The caller, who may change what everybody uses; raises NotAllowed."""
+    principal = may(request, "providers:write")
+    access.need_administrator(principal.user)
     return principal

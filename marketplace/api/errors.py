@@ -26,12 +26,17 @@ NO_SUCH = "There is nothing of yours with this id."
 _FIELDS = {
     "auth_id": "authId",
     "base_url": "baseUrl",
+    "default_model": "defaultModel",
+    "documentation_url": "documentationUrl",
     "expires_at": "expiresAt",
     "key": "apiKey",
+    "key_url": "keyUrl",
     "provider_id": "providerId",
     "max_tokens": "maxTokens",
     "top_p": "topP",
     "system_prompt": "systemPrompt",
+    "supported_models": "supportedModels",
+    "ways": "authWays",
     "__all__": "",
 }
 _CODES = {

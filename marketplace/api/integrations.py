@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from aiproxy import probe
+from aiproxy.app import breakers
 from aiproxy.upstream.client import at_hand
 from integrations import access, live
 from integrations.actions import integrations as actions
@@ -24,6 +25,7 @@ from marketplace.api.door import Principal, may
 from marketplace.api.errors import DOCUMENTED
 from marketplace.api.providers import show_models
 from providers.errors import CallError, NotFound, RateLimited
+from providers.rate_limits import Allowance, RateLimitState
 
 router = Router(tags=["Integrations"])
 
@@ -103,6 +105,8 @@ async def test(request: HttpRequest, integration_id: UUID) -> schema.TestAnswer:
     row = await sync_to_async(mine)(me, integration_id)
     answer, result = await _test(await sync_to_async(_connect)(row))
     await sync_to_async(actions.record_test)(row, result.result, result.message, me.actor)
+    if result.result != "unreachable":
+        breakers().reset(row.pk)
     return answer
 
 
@@ -181,6 +185,7 @@ def _input(payload: schema.IntegrationEdit, stored: Integration | None = None) -
         headers=payload.headers,
         enabled=payload.enabled,
         metadata=payload.metadata,
+        mapping=payload.mapping,
     )
 
 
@@ -221,8 +226,24 @@ def _show(row: Integration) -> schema.Integration:
         testResult=row.test_result,
         testMessage=row.test_message,
         testedAt=row.tested_at,
+        rateLimit=_rate_limit(row.limits),
         lastUsed=row.last_used,
         createdAt=row.created_at,
         updatedAt=row.updated_at,
         metadata=row.metadata,
+        mapping=row.mapping,
     )
+
+
+def _rate_limit(state: RateLimitState | None) -> schema.RateLimit | None:
+    if state is None:
+        return None
+    return schema.RateLimit(
+        at=state.at, requests=_allowance(state.requests), tokens=_allowance(state.tokens)
+    )
+
+
+def _allowance(said: Allowance | None) -> schema.Allowance | None:
+    if said is None:
+        return None
+    return schema.Allowance(limit=said.limit, remaining=said.remaining, resetAt=said.reset)

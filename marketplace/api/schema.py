@@ -82,6 +82,115 @@ class Provider(Schema):
     defaultModel: str
     features: list[str]
     callable: bool = Field(description="False: listed, but its wire format is not carried yet.")
+    adapter: str = Field(description="The wire format it speaks.")
+    origin: str = Field(
+        description="Where it comes from: builtin, plugin with its package, or database."
+    )
+    serverKey: Literal["", "offered", "shared", "missing"] = Field(
+        "",
+        description="A key in the server's environment: off, shared with everybody, or shared and gone.",
+    )
+
+
+Number = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class ModelEdit(Strict):
+    """Only what is given changes."""
+
+    id: Text | None = Field(None, description="Its name at the provider.")
+    name: Text | None = None
+    kind: Literal["chat", "embedding", "image", "speech", "other"] | None = None
+    contextWindow: Number | None = Field(None, description="Tokens; 0 is not known.")
+    maxOutput: Number | None = Field(None, description="Tokens; 0 is not known.")
+    capabilities: list[str] | None = None
+    inputPrice: Text | None = Field(
+        None, description="US dollars for a million tokens as decimal text; empty is unpriced."
+    )
+    outputPrice: Text | None = None
+
+
+class ModelCreate(ModelEdit):
+    providerId: str = Field(description="Any provider of the catalogue.")
+    id: Text
+
+
+class CustomModel(Schema):
+    """A model that an administrator added to a provider."""
+
+    id: UUID
+    providerId: str
+    model: Model
+    inputPrice: str
+    outputPrice: str
+    createdAt: datetime
+    updatedAt: datetime
+
+
+class ProviderEdit(Strict):
+    """Only what is given changes."""
+
+    name: Text | None = None
+    description: Text | None = None
+    icon: Text | None = None
+    category: Literal["llm", "vision", "speech", "embedding", "image", "local", "custom"] | None = (
+        None
+    )
+    adapter: Text | None = Field(None, description="The wire format it speaks, e.g. openai.")
+    authType: Literal["api_key", "none"] | None = Field(
+        None, description="Short for the usual one of `authWays`."
+    )
+    authWays: list[str] | None = Field(
+        None, description="Any of bearer, x-api-key, api-key, none, in the order they are offered."
+    )
+    baseUrl: Text | None = None
+    documentationUrl: Text | None = None
+    keyUrl: Text | None = None
+    supportedModels: list[str | ModelEdit] | None = Field(
+        None, description="All models there shall be: ids, or objects with what is known of them."
+    )
+    defaultModel: Text | None = None
+    features: list[str] | None = None
+    enabled: bool | None = None
+
+
+class ProviderCreate(ProviderEdit):
+    id: Text = Field(description="Lower-case words joined by hyphens.")
+    name: Text
+    adapter: Text
+    baseUrl: Text
+
+
+class AliasTarget(Strict):
+    """Exactly one of ``provider`` and ``integrationId``, and the model there."""
+
+    provider: str | None = None
+    integrationId: UUID | None = None
+    model: Text
+
+
+class AliasEdit(Strict):
+    """Only what is given changes."""
+
+    name: Text | None = None
+    description: Text | None = None
+    targets: Annotated[list[AliasTarget], Field(max_length=100)] | None = Field(
+        None, description="Tried in this order; the first that the caller can use answers."
+    )
+
+
+class AliasCreate(AliasEdit):
+    name: Text
+    targets: Annotated[list[AliasTarget], Field(min_length=1, max_length=100)]
+
+
+class Alias(Schema):
+    id: UUID
+    name: str
+    description: str
+    targets: list[AliasTarget]
+    createdAt: datetime
+    updatedAt: datetime
 
 
 # --- Integrations ---
@@ -110,6 +219,20 @@ class IntegrationEdit(Strict):
     headers: dict[str, str] | None = Field(None, repr=False)
     enabled: bool | None = None
     metadata: dict[str, Any] | None = None
+    mapping: dict[str, Any] | None = Field(
+        None,
+        description="For providers of one's own format (`custom`): `path`, the template `request`, the paths of "
+        "`answer` and of `stream`. Without one, or with `{}`, the provider's own example holds. A mistake is "
+        "named by its key, as in `mapping.answer.text`.",
+        examples=[
+            {
+                "path": "/generate",
+                "request": {"prompt": {"$": "prompt"}, "limit": {"$": "max_tokens"}},
+                "answer": {"text": "/results/0/text", "usage": {"output": "/usage/tokens"}},
+                "stream": {"framing": "sse", "text": "/delta", "end": {"data": "[DONE]"}},
+            }
+        ],
+    )
 
 
 class IntegrationCreate(IntegrationEdit):
@@ -121,6 +244,20 @@ class IntegrationTry(IntegrationEdit):
 
     providerId: str | None = None
     integrationId: UUID | None = None
+
+
+class Allowance(Schema):
+    limit: int | None
+    remaining: int | None
+    resetAt: datetime | None
+
+
+class RateLimit(Schema):
+    """What the provider's last answer said is left; null for what it says nothing about."""
+
+    at: datetime
+    requests: Allowance | None
+    tokens: Allowance | None
 
 
 class Integration(Schema):
@@ -143,10 +280,14 @@ class Integration(Schema):
     testResult: str
     testMessage: str
     testedAt: datetime | None
+    rateLimit: RateLimit | None = Field(
+        description="Null when the provider says nothing of limits."
+    )
     lastUsed: datetime | None
     createdAt: datetime
     updatedAt: datetime
     metadata: dict[str, Any]
+    mapping: dict[str, Any] = Field(description="Empty where the provider's own format holds.")
 
 
 class TestAnswer(Schema):

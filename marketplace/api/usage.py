@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router
@@ -31,7 +32,7 @@ def summary(
 ) -> schema.Summary:
     """Of everything, or of one integration, or from a time on. Scope `usage:read`."""
     me = may(request, "usage:read")
-    numbers = analytics.summary(me.user, _integration(me, integrationId), since)
+    numbers = analytics.summary(me.user, _integration(me, integrationId), _in_utc("since", since))
     return schema.Summary(
         calls=numbers.calls,
         ok=numbers.ok,
@@ -55,11 +56,21 @@ def calls(
     """Scope `usage:read`."""
     me = may(request, "usage:read")
     records: QuerySet[UsageRecord] = analytics.calls(me.user, _integration(me, integrationId))
-    if before is not None:
+    if (before := _in_utc("before", before)) is not None:
         records = records.filter(at__lt=before)
     page = list(records[: limit + 1])
     more = page[limit - 1].at.isoformat() if len(page) > limit else None
     return schema.Calls(items=[_call(record) for record in page[:limit]], next=more)
+
+
+def _in_utc(name: str, time: datetime | None) -> datetime | None:
+    """A time without a zone is meant in UTC. Raises ValidationError for one that UTC does not have."""
+    if time is None or time.tzinfo is None:
+        return time and time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # the first or last day of the calendar, in another zone
+        raise ValidationError({name: ["There is no such time in UTC."]}) from None
 
 
 def _integration(me: Principal, id: UUID | None) -> Integration | None:

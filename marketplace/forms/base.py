@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
 
 if TYPE_CHECKING:
     _Base = forms.BaseForm
 else:
     _Base = object
+
+T = TypeVar("T")
 
 
 class Renderer(TemplatesSetting):
@@ -42,3 +46,25 @@ class FormMixin(_Base):
 
 class Form(FormMixin, forms.Form):
     pass
+
+
+class ActionForm(Form):
+    """A form whose fields are called like the keys of the errors its action raises."""
+
+    use_required_attribute = False  # the server's own sentences say more
+
+    def input(self) -> Any:
+        """What was typed, as the action wants it."""
+        raise NotImplementedError
+
+    def act(self, action: Callable[[Any], T]) -> T | None:
+        """``action`` with what was typed; None when that or the form finds fault, which the fields then tell."""
+        if not self.is_valid():
+            return None
+        try:
+            return action(self.input())
+        except ValidationError as error:
+            known = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+            for name, sentences in known.items():
+                self.add_error(name if name in self.fields else None, sentences)
+            return None

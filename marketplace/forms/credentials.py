@@ -11,10 +11,11 @@ from django.forms.boundfield import BoundField
 
 from integrations.inputs import IntegrationInput
 from integrations.models import Integration
-from integrations.rules import CARRIED
+from marketplace.forms import mapping
 from marketplace.forms.base import Form
 from marketplace.forms.headers import HeadersField
-from providers.catalogue.spec import Auth, ProviderSpec
+from providers.adapters.custom_mapping import PLACEHOLDERS
+from providers.catalogue.spec import Auth, Field, ProviderSpec
 from providers.endpoint import BadEndpoint, Endpoint
 
 T = TypeVar("T")
@@ -49,8 +50,13 @@ class IntegrationForm(Form):
     def report(self, error: ValidationError) -> None:
         """The sentences of ``error`` beside the fields they are about."""
         for name, sentences in error.message_dict.items():
-            place = name if name in self.fields else name.partition(".")[0]
-            self.add_error(place if place in self.fields else None, sentences)
+            self.add_error(self._place(name), sentences)
+
+    def _place(self, name: str) -> str | None:
+        """The field for ``mapping.answer.text``: that, ``mapping.answer`` or ``mapping``, whichever there is."""
+        while name and name not in self.fields:
+            name = name.rpartition(".")[0]
+        return name or None
 
     def group(self, prefix: str) -> dict[str, Any]:
         """The cleaned values of the fields called ``prefix.something``, by that something."""
@@ -80,7 +86,7 @@ class CredentialsForm(IntegrationForm):
     ) -> None:
         self.spec = spec
         self.integration = integration
-        self.ways = [way for way in spec.auth if way.type in CARRIED] or [spec.auth[0]]
+        self.ways = list(spec.usable_ways or spec.auth[:1])
         stored = integration.auth_id if integration else ""
         super().__init__(
             data, initial={"auth_id": spec.way(stored).id if stored else self.ways[0].id}
@@ -91,6 +97,9 @@ class CredentialsForm(IntegrationForm):
         else:
             self.fields["name"].widget.attrs.update(_PLAIN, placeholder=spec.name)
         self.fields |= address_fields(spec, integration)
+        if spec.adapter == "custom":
+            self.fields["model"] = _model_field(integration)
+            self.fields |= mapping.fields(spec, integration)
         if spec.category == "custom":
             self.fields["headers"] = HeadersField(integration.header_names if integration else ())
 
@@ -130,6 +139,16 @@ class CredentialsForm(IntegrationForm):
         return [self[name] for name in self._addresses() if self._is_needed(name)]
 
     @property
+    def mapping_fields(self) -> list[BoundField]:
+        """How to speak to the provider, where the person says so."""
+        return [self[name] for name in self.fields if name.startswith("mapping.")]
+
+    @property
+    def placeholders(self) -> Mapping[str, str]:
+        """What a mapping's request may hold, and what it becomes."""
+        return PLACEHOLDERS
+
+    @property
     def advanced(self) -> list[BoundField]:
         rest = [self[name] for name in self._addresses() if not self._is_needed(name)]
         return rest + ([self["headers"]] if "headers" in self.fields else [])
@@ -144,7 +163,10 @@ class CredentialsForm(IntegrationForm):
 
     def _is_needed(self, name: str) -> bool:
         local = name == "base_url" and self.spec.deployment in ("local", "custom")
-        return self.fields[name].required or local
+        names_header = any(
+            name == f"fields.{field.name}" for field in self.spec.fields if field.names
+        )
+        return self.fields[name].required or local or names_header
 
     def input(self) -> IntegrationInput:
         value = self.cleaned_data
@@ -155,7 +177,19 @@ class CredentialsForm(IntegrationForm):
             base_url=value.get("base_url"),
             fields=self.group("fields"),
             headers=value.get("headers"),
+            model=value.get("model"),
+            mapping=mapping.value(value) if self.mapping_fields else None,
         )
+
+
+def _model_field(integration: Integration | None) -> forms.Field:
+    return forms.CharField(
+        label="Default model",
+        required=False,
+        initial=integration.model if integration else "",
+        help_text='What {"$": "model"} becomes where a call names none.',
+        widget=forms.TextInput(attrs=dict(_PLAIN)),
+    )
 
 
 def address_fields(spec: ProviderSpec, integration: Integration | None) -> dict[str, forms.Field]:
@@ -175,15 +209,28 @@ def address_fields(spec: ProviderSpec, integration: Integration | None) -> dict[
             required=field.required,
             initial=integration.fields.get(field.name, "") if integration else "",
             help_text=field.help,
-            widget=forms.TextInput(attrs=dict(_PLAIN)),
+            widget=forms.TextInput(attrs=_setting_attributes(field)),
         )
     return found
+
+
+def _setting_attributes(field: Field) -> dict[str, str]:
+    """``data-way``: it matters for one way to sign in only."""
+    way = {"data-way": field.names} if field.names else {}
+    return _PLAIN | {"placeholder": field.default} | way
 
 
 def _about_address(spec: ProviderSpec) -> str:
     if spec.deployment == "local":
         return f"Where {spec.name} listens. The server’s operator decides which local addresses may be called."
-    return "" if not spec.base_url else f"Empty is {spec.name}’s own address."
+    if not spec.base_url:
+        return ""
+    others = (
+        f" It also has {', '.join(spec.base_url_alternatives)}."
+        if spec.base_url_alternatives
+        else ""
+    )
+    return f"Empty is {spec.name}’s own address.{others}"
 
 
 def _address_attributes(spec: ProviderSpec, integration: Integration | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from integrations import live
 from integrations.errors import KeyRingError
 from marketplace.models import User
 
@@ -26,6 +27,7 @@ def account(email: str) -> User:
 def refusals() -> Iterator[None]:
     """What can be wrong with the input, the keys or the database, as a CommandError that names it."""
     try:
+        live.look()  # also at what administrators added to the catalogue
         yield
     except ValidationError as error:
         lines = (f"{name}: {' '.join(found)}" for name, found in error.message_dict.items())

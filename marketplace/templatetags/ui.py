@@ -19,7 +19,7 @@ from providers.registry import catalogue
 register = template.Library()
 
 _OWN_LOGOS = "img/providers/{}.svg"
-_VENDOR_LOGOS = "vendor/lobehub-icons-1.95.1/{}"
+_VENDOR_LOGOS = ("vendor/lobehub-icons-1.95.1/{}", "vendor/simple-icons-16.37.0/{}")
 _CENT = Decimal("0.01")
 
 
@@ -56,7 +56,8 @@ def provider_logo(provider: ProviderSpec | str, size: str = "") -> SafeString:
 @cache
 def _logo_path(slug: str, icon_name: str) -> str | None:
     """Our own mark for the provider, else the vendored file that its data names."""
-    places = [_OWN_LOGOS.format(slug), *([_VENDOR_LOGOS.format(icon_name)] if icon_name else [])]
+    vendored = [place.format(icon_name) for place in _VENDOR_LOGOS if icon_name]
+    places = [_OWN_LOGOS.format(slug), *vendored]
     return next((path for path in places if finders.find(path)), None)
 
 

@@ -32,13 +32,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         address = limits.address(request)
         account = request.POST.get("username", "").strip().lower()[:254]
-        if refused := _too_often(
-            request, (limits.SIGN_IN_ADDRESS, address), (limits.SIGN_IN_ACCOUNT, account)
-        ):
+        rates = ((limits.SIGN_IN_ADDRESS, address), (limits.SIGN_IN_ACCOUNT, account))
+        if refused := _too_often(request, *rates, counts=False):
             return refused
         if form.is_valid():
             login(request, form.get_user())
             return redirect(_way_back(request))
+        for rate, key in rates:  # only what failed is a try against the limit
+            limits.wait(request, rate, key)
     status = 200 if request.method != "POST" else 422
     context = {"form": form, "next": request.POST.get("next", request.GET.get("next", ""))}
     return render(request, "accounts/sign_in.html", context, status=status)
@@ -93,9 +94,11 @@ def password(request: HtmxRequest) -> HttpResponse:
     )
 
 
-def _too_often(request: HttpRequest, *tries: tuple[Rate, str]) -> HttpResponse | None:
+def _too_often(
+    request: HttpRequest, *tries: tuple[Rate, str], counts: bool = True
+) -> HttpResponse | None:
     # Each is counted, also when an earlier one already refuses.
-    seconds = max([limits.wait(request, rate, key) for rate, key in tries])
+    seconds = max([limits.wait(request, rate, key, counts=counts) for rate, key in tries])
     if not seconds:
         return None
     minutes = f"{-(-seconds // 60)} min" if seconds > 90 else f"{seconds} seconds"

@@ -1,20 +1,24 @@
-"""Answers for machines that watch: alive, ready, and what a browser's content policy refused."""
+"""Is all well? For machines that watch, for administrators, and what a browser's content policy refused."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import structlog
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from integrations import credentials
 from integrations.errors import KeyRingError
-from marketplace import limits
+from marketplace import administrators, limits
+from marketplace.htmx import HtmxRequest
+from providers.registry import BUILTIN, DATABASE, catalogue
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +40,26 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {"status": "ready" if ready else "not ready", "checks": checks},
         status=200 if ready else 503,
     )
+
+
+@require_safe
+@administrators.only
+def status(request: HtmxRequest) -> HttpResponse:
+    """What this server stands on, and what of it does not work."""
+    known = catalogue()
+    sources = Counter(known.origin(spec.id) for spec in known)
+    context = {
+        "database": _database(),
+        "vendor": connection.vendor,
+        "migrated": _migrated(),
+        "keys": _keys(),
+        "key_ids": list(credentials.ring().ids) if _keys() else [],
+        "builtin": sources.pop(BUILTIN, 0),
+        "added": sources.pop(DATABASE, 0),
+        "plugins": sorted((origin.package, count) for origin, count in sources.items()),
+        "problems": known.problems,
+    }
+    return render(request, "health/index.html", context)
 
 
 @csrf_exempt  # browsers send these reports by themselves

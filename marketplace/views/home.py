@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from integrations import access
+from aiproxy.usage import analytics
+from integrations import access, shared
 from marketplace.cards import deal
 from marketplace.dialogs import Behind, is_fragment
 from marketplace.forms.home import FilterForm
@@ -25,7 +27,10 @@ def index(request: HtmxRequest) -> HttpResponse:
 def context(request: HtmxRequest) -> dict[str, Any]:
     """What home/index.html shows; also what lies behind an integration's dialog."""
     form = FilterForm(request.GET, catalogue())
-    cards = deal(catalogue(), access.integrations_of(request.user))
+    mine = access.integrations_of(request.user)
+    server = shared.states(request.user)
+    dealt = deal(catalogue(), mine, analytics.health(request.user))
+    cards = [replace(card, server=server.get(card.spec.id, "")) for card in dealt]
     wanted = form.filter
     shown = [card for card in cards if wanted.lets_pass(card)]
     return {"filters": form, "cards": shown, "total": len(cards)}

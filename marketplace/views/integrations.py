@@ -12,17 +12,19 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from aiproxy import probe
+from aiproxy import probe, trial
+from aiproxy.app import breakers
 from aiproxy.upstream.client import at_hand
 from aiproxy.usage import analytics
-from integrations import access, live
+from integrations import access, live, shared
 from integrations.actions import integrations as actions
 from integrations.models import Integration
-from marketplace import actor, dialogs, limits
-from marketplace.cards import Card
+from marketplace import actor, condition, dialogs, limits
+from marketplace.cards import Card, card_of
 from marketplace.forms.credentials import CredentialsForm, TargetForm
 from marketplace.forms.integrations import SettingsForm
 from marketplace.htmx import HtmxRequest, done, tell, toast
@@ -84,7 +86,8 @@ def usage(request: HtmxRequest, id: UUID) -> HttpResponse:
     summary = analytics.summary(request.user, integration)
     calls = page_of(request, analytics.calls(request.user, integration), 10)
     spec = _spec(integration.provider_id)
-    return _tab(request, "usage", spec, integration, summary=summary, calls=calls)
+    left = condition.left(integration.limits, timezone.now())
+    return _tab(request, "usage", spec, integration, summary=summary, calls=calls, left=left)
 
 
 @require_POST
@@ -100,7 +103,7 @@ def delete(request: HtmxRequest, id: UUID) -> HttpResponse:
     """Asks first, and tells which tokens lose it."""
     integration = _mine(request, id)
     if request.method != "POST":
-        context = {"integration": integration, "tokens": access.tokens_naming(integration)}
+        context = {"integration": integration, "tokens": access.tokens_using(integration)}
         return _dialog(
             request, "integrations/delete.html", _spec(integration.provider_id), **context
         )
@@ -126,8 +129,25 @@ async def test(request: HtmxRequest) -> HttpResponse:
     if saved:
         record = sync_to_async(actions.record_test)
         await record(saved, outcome.result, outcome.message, await sync_to_async(actor.of)(request))
+        if outcome.result != "unreachable":
+            breakers().reset(saved.pk)
         tell(response, CHANGED)
     return response
+
+
+@sensitive_post_parameters(*SECRETS)
+@require_POST
+async def try_mapping(request: HtmxRequest) -> HttpResponse:
+    """One small real call with the mapping as it was typed, whole or as a stream. Nothing is saved."""
+    connection, _, problems = await sync_to_async(_draft)(request)
+    context: dict[str, Any] = {"problems": problems}
+    if connection is not None:
+        if connection.provider.adapter != "custom":
+            raise Http404
+        async with at_hand() as upstream:
+            streamed = request.POST.get("as") == "stream"
+            context["trial"] = await trial.run(upstream, connection, streamed=streamed)
+    return await _fragment(request, "integrations/_trial.html", context)
 
 
 @require_safe
@@ -221,10 +241,14 @@ def _dialog(
 ) -> HttpResponse:
     integration, form = context.get("integration"), context.get("form")
     siblings = access.integrations_of(request.user).filter(provider_id=spec.id)
+    server = shared.states(request.user).get(spec.id, "")
     context |= {
         "spec": spec,
         "siblings": list(siblings),
-        "card": Card(spec, (integration,) if integration else ()),
+        "card": card_of(spec, [integration], analytics.health(request.user))
+        if integration
+        else Card(spec, server=server),
+        "server": server,
     }
     status = 422 if form is not None and form.is_bound else 200
     return dialogs.show(request, template, context, home.BEHIND, status=status)

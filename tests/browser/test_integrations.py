@@ -45,6 +45,7 @@ def test_key_is_tested_before_it_is_saved(marketplace: Page, fake):
     dialog(page).get_by_label("Base URL").fill(f"{fake.url}/v1")
     press(page, "Test connection")
     expect(dialog(page).get_by_text("The key was refused")).to_be_visible()
+    expect(dialog(page).get_by_role("button", name="Test connection")).to_be_focused()
     expect(key).to_have_value(BAD)
     key.fill(GOOD)
     press(page, "Test connection")

@@ -1,20 +1,23 @@
 """/api/integrations."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from integrations import credentials
 from integrations.models import AuditEvent, Integration
+from providers.rate_limits import Allowance, RateLimitState
 from tests.factories import make_integration, make_token
 from tests.fakes import serve_fake
+from tests.providers.adapters.custom_mappings import MAPPING
 
 KEY = "sk-canary-0123456789abcd"
 NAMES = {
     "id", "providerId", "providerName", "name", "apiKey", "apiKeyType", "authId", "baseUrl", "fields", "model",
     "models", "defaults", "headers", "enabled", "disabledAt", "status", "testResult", "testMessage", "testedAt",
-    "lastUsed", "createdAt", "updatedAt", "metadata",
+    "rateLimit", "lastUsed", "createdAt", "updatedAt", "metadata", "mapping",
 }  # fmt: skip
 
 
@@ -54,6 +57,25 @@ def test_list_holds_mine_and_nobody_elses(alice_client, openai, bob):
     make_integration(bob, "openai", name="Bob's")
     found = alice_client.get("/api/integrations").json()
     assert [one["name"] for one in found] == ["Sandbox", "Work"]
+
+
+def test_rate_limit_is_what_the_provider_said_last(alice_client, openai):
+    assert alice_client.get(url(openai)).json()["rateLimit"] is None
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    openai.rate_limit = RateLimitState(at, Allowance(60, 59, at + timedelta(seconds=5))).to_json()
+    openai.save()
+    assert alice_client.get(url(openai)).json()["rateLimit"] == {
+        "at": "2026-11-20T12:00:00Z",
+        "requests": {"limit": 60, "remaining": 59, "resetAt": "2026-11-20T12:00:05Z"},
+        "tokens": None,
+    }
+
+
+def test_new_key_forgets_the_limits_of_the_old_one(alice_client, openai):
+    openai.rate_limit = RateLimitState(datetime.now(UTC), Allowance(60, 59)).to_json()
+    openai.save()
+    put(alice_client, url(openai), {"apiKey": "sk-another-0123456789"})
+    assert alice_client.get(url(openai)).json()["rateLimit"] is None
 
 
 def test_names_are_those_of_the_product(alice_client, openai):
@@ -304,3 +326,36 @@ def test_restricted_token_sees_its_integrations_only(alice, openai, sandbox):
         post(client, "/api/integrations", {"providerId": "openai", "apiKey": KEY}).status_code
         == 403
     )
+
+
+# --- A mapping of one's own ---
+
+OWN = {"providerId": "custom", "baseUrl": "https://own.example.com", "authId": "none"}
+
+
+def test_mapping_is_stored_and_shown(alice_client, alice):
+    made = post(alice_client, "/api/integrations", {**OWN, "mapping": MAPPING}).json()
+    assert made["mapping"] == MAPPING
+    row = Integration.objects.get(owner=alice, provider_id="custom")
+    answer = put(alice_client, url(row), {"mapping": {**MAPPING, "path": "/v3"}}).json()
+    assert answer["mapping"]["path"] == "/v3"
+    assert put(alice_client, url(row), {"name": "Own"}).json()["mapping"]["path"] == "/v3"
+    assert put(alice_client, url(row), {"mapping": {}}).json()["mapping"] == {}
+
+
+def test_mistakes_in_a_mapping_are_named_by_their_keys(alice_client):
+    mapping = {**MAPPING, "path": "say", "answer": {"text": "out"}}
+    answer = post(alice_client, "/api/integrations", {**OWN, "mapping": mapping})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fields"].keys() == {"mapping.path", "mapping.answer.text"}
+
+
+def test_provider_with_a_format_of_its_own_takes_no_mapping(alice_client, openai):
+    answer = put(alice_client, url(openai), {"mapping": MAPPING})
+    assert answer.json()["error"]["fields"].keys() == {"mapping"}
+
+
+def test_mapping_is_described(alice_client):
+    document = alice_client.get("/api/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    assert "answer.text" in schemas["IntegrationCreate"]["properties"]["mapping"]["description"]

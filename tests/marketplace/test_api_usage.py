@@ -90,3 +90,12 @@ def test_restricted_token_has_to_name_its_integration(alice, openai):
     client = Client(headers={"Authorization": f"Bearer {text}"})
     assert client.get("/api/usage/summary").status_code == 403
     assert client.get("/api/usage/summary", {"integrationId": openai.pk}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/api/usage/calls", "before"), ("/api/usage/summary", "since")]
+)
+def test_a_time_that_utc_does_not_have_is_refused(alice_client, path, name):
+    response = alice_client.get(path, {name: "0001-01-01T00:00:00+14:00"})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == name

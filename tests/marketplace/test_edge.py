@@ -116,6 +116,21 @@ async def test_address_is_what_the_outermost_trusted_proxy_saw(app, count, addre
     assert app.scope["client"][0] == address
 
 
+@pytest.mark.parametrize(
+    ("hop", "address"),
+    [
+        ("203.0.113.1:5678", "203.0.113.1"),
+        ("[2001:db8::1]:5678", "2001:db8::1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("unknown", "198.51.100.1"),
+        ("203.0.113.1:5678:9", "198.51.100.1"),
+    ],
+)
+async def test_only_an_address_counts_as_one(app, hop, address):
+    await Client(("x-forwarded-for", hop), method="GET").call(Door(app, 1))
+    assert app.scope["client"][0] == address
+
+
 async def test_scheme_comes_from_a_trusted_proxy(app):
     await Client(("x-forwarded-proto", "https"), method="GET").call(Door(app, 1))
     assert app.scope["scheme"] == "https"

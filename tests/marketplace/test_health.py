@@ -6,6 +6,8 @@ from structlog.testing import capture_logs
 
 from integrations import credentials
 from integrations.errors import KeyRingError
+from providers import registry
+from providers.models import CustomProvider
 
 
 def test_alive_without_the_database(client):
@@ -62,3 +64,15 @@ def test_reports_are_logged_sixty_times_a_minute_at_most(client, db):
         for _ in range(70):
             client.post("/csp-report", b"{}", "application/csp-report")
     assert len(lines) <= 60
+
+
+def test_health_page_names_what_is_left_out_of_the_catalogue(alice_client):
+    CustomProvider.objects.create(id="openai", spec={"name": "Impostor"})
+    registry.reload()
+    page = alice_client.get("/health/").text
+    assert "provider openai" in page
+    assert "Answers" in page
+
+
+def test_health_page_is_for_administrators(bob_client):
+    assert bob_client.get("/health/").status_code == 403

@@ -2,9 +2,12 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from aiproxy.models import UsageRecord
 from integrations.actions import integrations as actions
 from integrations.audit import SYSTEM
+from providers.rate_limits import Allowance, RateLimitState
 from providers.registry import catalogue
 from tests.factories import make_integration
 
@@ -52,15 +55,31 @@ def test_number_of_queries_does_not_grow_with_integrations(
     for number in range(5):
         make_integration(alice, name=f"Number {number}")
     home(alice_client)  # the first visit also notes when the session was seen
-    with django_assert_max_num_queries(3):  # session, user, integrations
+    with django_assert_max_num_queries(5):  # session, user, integrations, their health, shared keys
         home(alice_client)
+
+
+def test_card_tells_what_failed_lately_and_what_is_left(alice, alice_client):
+    integration = make_integration(alice)
+    integration.rate_limit = RateLimitState(timezone.now(), Allowance(60, 59)).to_json()
+    integration.save()
+    for outcome in ("ok", "ok", "rate_limit"):
+        UsageRecord.objects.create(
+            owner=alice, integration=integration, outcome=outcome, attempts=1, request_id="r"
+        )
+    page = home(alice_client, q="openai").content.decode()
+    assert "1 of 3 calls failed in the last hour: rate limit" in page
+    assert 'title="Requests left: 59 of 60"' in page
+
+
+LOCAL = {"sandbox", "ollama", "lmstudio", "llamacpp", "vllm", "localai"}
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
         ({"q": "anthropic"}, {"anthropic", "anthropic-compatible"}),
-        ({"category": "local"}, {"sandbox", "ollama", "lmstudio"}),
+        ({"category": "local"}, LOCAL),
         ({"status": "connected"}, {"sandbox"}),
         ({"q": "no such provider"}, set()),
     ],

@@ -5,9 +5,12 @@ from html import escape
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from aiproxy.models import UsageRecord
 from integrations import credentials
 from integrations.models import AuditEvent, Integration
+from providers.rate_limits import Allowance, RateLimitState
 from tests.factories import make_integration, make_token
 from tests.fakes import serve_fake
 
@@ -239,6 +242,38 @@ def test_what_was_done_is_recorded_with_who_and_where(alice, alice_client, opena
     assert event.request_id.startswith("req_")
 
 
+# --- Keys that are more than one word ---
+
+
+def test_service_account_is_pasted_into_the_key_s_field(alice, alice_client):
+    account = {
+        "type": "service_account",
+        "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
+        "client_email": "robot@acme.iam.gserviceaccount.com",
+    }
+    pasted = json.dumps(account, indent=2).replace("\n", "")  # as a password field leaves it
+    data = {"auth_id": "service_account", "fields.project": "acme-project", "key": pasted}
+    alice_client.post(url("new", "vertex"), data, headers=HTMX)
+    integration = mine(alice, "vertex")
+    assert json.loads(credentials.reveal(integration).plain()) == account
+    assert integration.key_hint == ""
+
+
+def test_half_a_service_account_is_refused_and_not_shown_again(alice_client):
+    data = {"auth_id": "service_account", "fields.project": "acme-project", "key": '{"canary": 1'}
+    page = alice_client.post(url("new", "vertex"), data, headers=HTMX).content.decode()
+    assert "not the JSON file of a service account" in page
+    assert "canary" not in page
+
+
+def test_access_key_of_aws_is_told_how_it_is_typed(alice, alice_client):
+    page = alice_client.get(url("new", "bedrock")).content.decode()
+    assert "ACCESS_KEY_ID:SECRET_ACCESS_KEY" in page
+    data = {"auth_id": "sigv4", "fields.region": "eu-central-1", "key": "AKIAEXAMPLE:secret/key"}
+    alice_client.post(url("new", "bedrock"), data, headers=HTMX)
+    assert mine(alice, "bedrock").endpoint.host == "bedrock-runtime.eu-central-1.amazonaws.com"
+
+
 # --- Deleting ---
 
 
@@ -247,7 +282,7 @@ def test_delete_asks_first_and_names_the_tokens(alice, alice_client, openai):
     make_token(alice, "Everything", expires_at=None)
     page = alice_client.get(url("delete", openai.pk)).content.decode()
     assert "Nightly job" in page
-    assert "Everything" not in page
+    assert "Everything" in page  # a token for all integrations uses this one too
     assert Integration.objects.filter(pk=openai.pk).exists()
 
 
@@ -361,3 +396,81 @@ def test_models_fall_back_on_the_catalogue(alice, alice_client, allow_private):
     page = alice_client.get(url("models", made.pk)).content.decode()
     assert "from the catalogue" in page
     assert "<option" in page
+
+
+# --- Of the catalogue ---
+
+
+def test_provider_whose_format_is_not_carried_says_so_and_why(alice_client):
+    page = alice_client.get(reverse("provider", args=["deepgram"]), headers=HTMX).content.decode()
+    assert "Deepgram is not callable yet." in page
+    assert "Speech has no place" in page
+    assert "<form" not in page
+
+
+def test_provider_that_has_closed_says_so(alice_client):
+    url = reverse("provider", args=["github-models"])
+    page = alice_client.get(url, headers=HTMX).content.decode()
+    assert "GitHub Models has closed." in page
+    assert "<form" not in page
+
+
+def test_way_to_sign_in_that_is_not_possible_is_not_offered(alice_client):
+    page = alice_client.get(url("new", "databricks"), headers=HTMX).content.decode()
+    assert "Personal access token" in page
+    assert "client credentials" not in page
+
+
+def test_what_is_worth_knowing_about_a_provider_stands_in_its_dialog(alice_client):
+    page = alice_client.get(url("new", "moonshot"), headers=HTMX).content.decode()
+    assert "Good to know" in page
+    assert "It also has https://api.moonshot.cn/v1." in page
+
+
+def test_hostile_value_of_an_address_is_told_beside_its_field(alice, alice_client):
+    data = {"provider": "databricks", "key": KEY, "fields.host": "evil.com#", "auth_id": ""}
+    response = alice_client.post(url("new", "databricks"), data, headers=HTMX)
+    assert response.status_code == 422
+    assert "Workspace host does not look right" in response.content.decode()
+    assert not Integration.objects.filter(owner=alice, provider_id="databricks").exists()
+
+
+# --- How it does ---
+
+
+def used(integration, outcome="ok"):
+    return UsageRecord.objects.create(
+        owner=integration.owner,
+        integration=integration,
+        outcome=outcome,
+        attempts=1,
+        latency_ms=840,
+        request_id="r",
+    )
+
+
+def test_dialog_tells_what_failed_lately_on_every_tab(alice_client, openai):
+    used(openai)
+    used(openai, "rate_limit")
+    for tab in ("credentials", "settings", "usage"):
+        page = alice_client.get(url(tab, openai.pk)).content.decode()
+        assert "1 of 2 calls failed in the last hour: rate limit" in page
+
+
+def test_usage_tells_that_all_is_well(alice_client, openai):
+    used(openai)
+    page = alice_client.get(url("usage", openai.pk)).content.decode()
+    assert "none failed · 840 ms on average" in page
+
+
+def test_usage_tells_what_the_provider_still_allows(alice_client, openai):
+    openai.rate_limit = RateLimitState(timezone.now(), tokens=Allowance(6000, 5999)).to_json()
+    openai.save()
+    page = alice_client.get(url("usage", openai.pk)).content.decode()
+    assert "Tokens left" in page
+    assert "of 6,000" in page
+    assert "Requests left" not in page
+
+
+def test_usage_of_an_unused_connection_says_nothing_of_the_last_hour(alice_client, openai):
+    assert "In the last hour" not in alice_client.get(url("usage", openai.pk)).content.decode()

@@ -135,6 +135,19 @@ def test_everything_it_makes_is_private(first):
     assert [path.name for path in files if path.stat().st_mode & 0o077] == []
 
 
+def test_a_head_without_end_is_cut(first):
+    head = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nx-long: "
+    with socket.create_connection(("127.0.0.1", first.port), timeout=10) as connection:
+        connection.sendall(head)
+        with pytest.raises(OSError):  # reset or broken pipe, as the system sees it first
+            connection.sendall(b"a" * 2**26)
+    assert first.get("/healthz").status == 200
+
+
+def test_a_long_but_reasonable_head_is_read(first):
+    assert first.get("/healthz", **{"X-Long": "a" * 30_000}).status == 200
+
+
 def test_it_is_ready(first):
     assert first.get("/readyz").status == 200
 

@@ -2,18 +2,16 @@
 
 import hashlib
 import re
-from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.staticfiles import finders
 
 from marketplace.templatetags.ui import provider_logo
 from providers.registry import catalogue
 
 STATIC = settings.BASE_DIR / "static"
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-VENDORED = STATIC / "vendor" / "lobehub-icons-1.95.1"
+VENDORED = [STATIC / "vendor" / name for name in ("lobehub-icons-1.95.1", "simple-icons-16.37.0")]
 
 
 @pytest.mark.parametrize("spec", list(catalogue()), ids=lambda spec: spec.id)
@@ -21,19 +19,22 @@ def test_logo_that_the_catalogue_names_is_there(spec):
     assert not spec.icon or "<img" in provider_logo(spec)
 
 
-def test_logos_drawn_in_the_texts_colour_are_marked():
+def test_logos_drawn_in_one_colour_of_the_text_are_marked():
     for spec in catalogue():
-        if spec.icon and (file := finders.find(f"vendor/{VENDORED.name}/{spec.icon}")):
-            assert spec.icon_mono is ("currentColor" in Path(file).read_text())
+        files = [folder / spec.icon for folder in VENDORED if spec.icon]
+        for text in (file.read_text() for file in files if file.is_file()):
+            assert spec.icon_mono is ("currentColor" in text or "fill=" not in text)
 
 
-def test_vendored_files_are_unmodified():
-    lines = (VENDORED / "SHA256SUMS").read_text().splitlines()
+@pytest.mark.parametrize("folder", VENDORED, ids=lambda folder: folder.name)
+def test_vendored_files_are_unmodified_and_used(folder):
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
     sums = {name: digest for digest, name in map(str.split, lines)}
     found = {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in VENDORED.glob("*.svg")
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.svg")
     }
     assert found == sums
+    assert set(found) <= {spec.icon for spec in catalogue()}
 
 
 def test_symbols_that_templates_name_are_in_the_sprite():

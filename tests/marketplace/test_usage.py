@@ -106,3 +106,15 @@ def test_what_a_provider_said_is_text_and_not_markup(alice, alice_client):
     call = record(alice, model=nasty, message=nasty, outcome="server_error", changes=[nasty])
     assert nasty not in page(alice_client, "call", call.pk)
     assert nasty not in page(alice_client, "usage")
+
+
+def test_call_shows_what_was_changed(alice, alice_client):
+    call = record(alice, changes=["dropped seed: this format has no such parameter"])
+    shown = page(alice_client, "call", call.pk)
+    assert "What was changed on the way" in shown
+    assert "dropped seed: this format has no such parameter" in shown
+
+
+def test_strict_call_shows_what_would_have_been_changed(alice, alice_client):
+    call = record(alice, changes=["dropped seed: no"], outcome="invalid_request", attempts=0)
+    assert "What would have been changed" in page(alice_client, "call", call.pk)

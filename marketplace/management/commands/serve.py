@@ -16,6 +16,7 @@ from django.db import DatabaseError
 
 from integrations.errors import KeyRingError
 from marketplace import first_run, start
+from marketplace.protocol import LimitedHeads
 from marketplace.settings import bound_to
 
 Listener = Any
@@ -70,7 +71,7 @@ class Command(BaseCommand):
     def run(self, listener: Listener, line: str) -> None:
         config = uvicorn.Config(
             "marketplace.asgi:application",  # by name: it reads settings when imported, so not before bound_to()
-            http="httptools",
+            http=LimitedHeads,
             ws="none",
             lifespan="on",
             log_config=None,

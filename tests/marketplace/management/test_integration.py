@@ -7,8 +7,11 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from integrations import credentials
+from integrations import credentials, live
+from integrations.actions.providers import create_provider
+from integrations.audit import SYSTEM
 from integrations.models import AuditEvent
+from integrations.provider_inputs import ProviderInput
 
 KEY = "sk-canary-0123456789-wxyz"
 
@@ -109,3 +112,12 @@ def test_bad_input_is_named_and_stores_nothing(add, alice, arguments, said):
 def test_unknown_account_is_named(add):
     with pytest.raises(CommandError, match="createsuperuser"):
         add("--user", "nobody@example.com", "--provider", "openai")
+
+
+def test_provider_that_an_administrator_added_is_known(alice, add):
+    data = ProviderInput(
+        id="acme", name="Acme", adapter="openai", base_url="https://a.example", ways=["none"]
+    )
+    create_provider(SYSTEM, alice, data)
+    live.forget()  # a command begins in a process of its own
+    assert "Acme is connected" in add("--provider", "acme", "--no-test")
