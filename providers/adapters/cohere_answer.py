@@ -17,6 +17,7 @@ from providers.adapters.reading import (
     as_int,
     as_list,
     as_str,
+    decode,
     made_up_id,
 )
 from providers.adapters.streaming import EventStream, cut
@@ -133,7 +134,8 @@ class ChatStream(EventStream[Frame]):
     """The stream of v2 chat. It is over at ``message-end``; the ``[DONE]`` behind it says nothing new."""
 
     def __init__(self) -> None:
-        super().__init__(SSESplitter())
+        self._sse = SSESplitter()
+        super().__init__(self._sse)
         self._reader = AnswerReader()
 
     def read(self, frame: Frame) -> Iterator[Event]:
@@ -161,6 +163,9 @@ class ChatStream(EventStream[Frame]):
                 yield Failed(explain_value(value))
 
     def finish(self) -> list[Event]:
+        stray = as_dict(_lenient(self._sse.stray))
+        if not self._reader.started and failed(stray):  # an error in place of a stream
+            return [Failed(explain_value(stray))]
         return [Failed(cut())]
 
     def _end(self, delta: Json) -> Iterator[Event]:
@@ -172,6 +177,13 @@ class ChatStream(EventStream[Frame]):
             return
         yield from self._reader.end(delta)
         yield Ended()
+
+
+def _lenient(text: str) -> object:
+    try:
+        return decode(text)
+    except ValueError:
+        return None
 
 
 def failed(value: Json) -> bool:

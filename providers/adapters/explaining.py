@@ -144,6 +144,7 @@ _WORDINGS: tuple[tuple[frozenset[int], re.Pattern[str], type[CallError]], ...] =
             r"insufficient (account )?(balance|credits?|funds|quota)"
             r"|credit balance is too low|(no|any|run out of|out of|more) credits?\b"
             r"|balance is (too low|empty|insufficient|not enough)"
+            r"|key limit exceeded"  # OpenRouter: what this key may spend
         ),
         QuotaExceeded,
     ),

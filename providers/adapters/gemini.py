@@ -97,7 +97,9 @@ class GeminiAdapter:
         body = reply_dict(reply)
         if body.get("error"):
             raise gemini_errors.explain_value(body)
-        rows = [as_dict(entry).get("values") for entry in as_list(body.get("embeddings"))]
+        single = [body["embedding"]] if body.get("embedding") else []  # embedContent's answer
+        entries = as_list(body.get("embeddings")) or single
+        rows = [as_dict(entry).get("values") for entry in entries]
         vectors = number_rows(rows or gemini_predict.vectors(body))
         if not vectors:
             raise ServerError(

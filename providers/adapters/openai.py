@@ -61,7 +61,7 @@ class OpenAIAdapter:
         return openai_embedding.build(request, host)
 
     def parse_embedding(self, reply: WireReply, host: Host) -> EmbeddingResponse:
-        return openai_embedding.parse(reply)
+        return openai_embedding.parse(reply, host)
 
     def build_models(self, host: Host) -> WireRequest:
         path = host.path("models", "/models")

@@ -4,6 +4,7 @@ Quirks read here (a model's quirk wins over its provider's):
 
 ======== ==================================================================================================
 drop     names of parameters (in our words, and ``encoding_format``) that the host refuses
+encoding how the host packs vectors when it cannot send numbers: ``base64_int8``, whole numbers of one byte
 rename   our name to the host's; without one for ``task`` the host knows no tasks
 tasks    our tasks to the host's words, e.g. ``{query = "retrieval.query"}``; others are left out
 ======== ==================================================================================================
@@ -37,6 +38,8 @@ from providers.wire import WireReply, WireRequest
 
 Json = dict[str, Any]
 
+_INT8 = "base64_int8"
+
 
 def build(request: EmbeddingRequest, host: Host) -> WireRequest:
     """Raises InvalidRequest where the provider has no embeddings."""
@@ -45,7 +48,7 @@ def build(request: EmbeddingRequest, host: Host) -> WireRequest:
         raise InvalidRequest("This provider has no embeddings. Choose another integration.")
     changes = Changes()
     said = {
-        "encoding_format": "float",
+        "encoding_format": as_str(host.quirk("encoding")) or "float",
         "dimensions": request.dimensions,
         "user": request.user,
         "task": _task(request.task, host, changes),
@@ -65,13 +68,14 @@ def build(request: EmbeddingRequest, host: Host) -> WireRequest:
     return WireRequest("POST", path, {**own, **body}, changes=changes.result())
 
 
-def parse(reply: WireReply) -> EmbeddingResponse:
+def parse(reply: WireReply, host: Host) -> EmbeddingResponse:
     value = reply_dict(reply)
     if failed(value):
         raise explain_value(value)
     items = [as_dict(item) for item in as_list(value.get("data"))]
     items.sort(key=lambda item: as_int(item.get("index")))
-    vectors = number_rows([_vector(item.get("embedding")) for item in items])
+    small = host.quirk("encoding") == _INT8
+    vectors = number_rows([_vector(item.get("embedding"), small) for item in items])
     if not vectors:
         raise ServerError(
             "The provider's answer lacks what it should hold. Check the integration's base URL.",
@@ -91,12 +95,13 @@ def _task(task: str | None, host: Host, changes: Changes) -> str | None:
     return as_str(words[task])
 
 
-def _vector(value: object) -> object:
-    """Numbers, or base64 of 32-bit little-endian floats, which some hosts send unasked."""
+def _vector(value: object, small: bool) -> object:
+    """Numbers, or base64 of 32-bit little-endian floats, which some hosts send unasked; ``small``: of signed bytes."""
     if not isinstance(value, str):
         return value
     try:
         data = base64.b64decode(value, validate=True)
-        return list(struct.unpack(f"<{len(data) // 4}f", data))
+        form = f"<{len(data)}b" if small else f"<{len(data) // 4}f"
+        return list(struct.unpack(form, data))
     except (binascii.Error, struct.error, ValueError):
         return None

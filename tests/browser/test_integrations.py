@@ -220,8 +220,8 @@ def test_tabs_follow_the_arrow_keys(marketplace: Page, openai):
 
 
 def test_search_narrows_the_cards_as_one_types(marketplace: Page, site):
-    marketplace.get_by_label("Search providers").fill("mistral")
+    marketplace.get_by_label("Search providers").fill("codestral")
     expect(marketplace.locator(".card")).to_have_count(1)
-    expect(marketplace).to_have_url(re.compile(r"\?q=mistral"))
+    expect(marketplace).to_have_url(re.compile(r"\?q=codestral"))
     marketplace.get_by_label("Status").select_option("Connected")
     expect(marketplace.get_by_text("No provider fits")).to_be_visible()

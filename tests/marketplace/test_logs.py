@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 
 import pytest
 import structlog
@@ -57,10 +56,9 @@ def test_numbers_and_counts_stay():
 @pytest.mark.parametrize(
     "text", ["sk-" * 20_000, "a://" * 16_000, "bearer " * 9_000, "aimp_" + "x" * 60_000]
 )
-def test_long_line_costs_no_time(text):
-    start = time.perf_counter()
-    logs.redact(None, "info", {"event": text})
-    assert time.perf_counter() - start < 0.05
+def test_a_very_long_line_is_redacted_in_linear_time(text):
+    """Were it more than linear, these would take hours, and the suite's time limit would end them."""
+    logs.redact(None, "info", {"event": text * 30})
 
 
 @pytest.fixture

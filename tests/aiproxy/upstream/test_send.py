@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
 import traceback
+from dataclasses import replace
 
 import pytest
 
@@ -33,7 +33,7 @@ from tests.waiting import eventually
 
 CHAT = {"model": "sandbox", "messages": [{"role": "user", "content": "Hello"}]}
 QUICK = Timeouts(connect=1, first_byte=0.3, idle=0.3, total=0.6)
-PATIENT = Timeouts(connect=2, first_byte=5, idle=5, total=10)
+PATIENT = Timeouts(connect=2, first_byte=100, idle=100, total=100)
 
 
 def chat(
@@ -212,9 +212,7 @@ async def test_leaving_a_stream_closes_its_connection_at_once(upstream, fake):
     request = chat(stream=True, model="fake-stall-2")
     async with stream(upstream, connect(fake.url + "/v1"), request, PATIENT) as streamed:
         await anext(streamed)
-    left = time.monotonic()
     await asyncio.to_thread(eventually, lambda: fake.disconnects == 1)
-    assert time.monotonic() - left < 0.5
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -402,28 +400,23 @@ async def test_an_answer_that_never_ends_is_cut_off(upstream, fake, monkeypatch)
 
 
 async def test_a_silent_provider_times_out(upstream, fake):
-    started = time.monotonic()
+    only_total = replace(PATIENT, total=0.3)
     with pytest.raises(CallTimeout) as caught:
-        await send(upstream, connect(fake.url + "/v1"), chat(model="fake-silence"), QUICK)
-    assert 0.5 < time.monotonic() - started < 2
+        await send(upstream, connect(fake.url + "/v1"), chat(model="fake-silence"), only_total)
     assert caught.value.sent
 
 
 async def test_a_stream_must_begin_within_its_first_byte_limit(upstream, fake):
-    started = time.monotonic()
+    request = chat(stream=True, model="fake-silence")
     with pytest.raises(CallTimeout):
-        await read(
-            upstream, connect(fake.url + "/v1"), chat(stream=True, model="fake-silence"), QUICK
-        )
-    assert time.monotonic() - started < 0.5
+        await read(upstream, connect(fake.url + "/v1"), request, replace(PATIENT, first_byte=0.2))
 
 
 async def test_headers_alone_are_no_beginning(upstream):
-    with serve_raw(answering(CHUNKED, silent)) as server:
-        started = time.monotonic()
-        with pytest.raises(CallTimeout):
-            await read(upstream, connect(server.url), chat(stream=True), QUICK)
-        assert time.monotonic() - started < 0.5
+    with serve_raw(answering(CHUNKED, silent)) as server, pytest.raises(CallTimeout):
+        await read(
+            upstream, connect(server.url), chat(stream=True), replace(PATIENT, first_byte=0.2)
+        )
 
 
 async def test_endless_continues_are_no_beginning(upstream):
@@ -447,12 +440,9 @@ async def test_a_stream_that_stands_still_times_out(upstream, fake):
 
 
 async def test_a_drip_that_is_never_idle_ends_at_the_total_limit(upstream, fake):
-    started = time.monotonic()
+    request = chat(stream=True, model="fake-drip-50")
     with pytest.raises(CallTimeout):
-        await read(
-            upstream, connect(fake.url + "/v1"), chat(stream=True, model="fake-drip-50"), QUICK
-        )
-    assert 0.5 < time.monotonic() - started < 2
+        await read(upstream, connect(fake.url + "/v1"), request, replace(PATIENT, total=0.6))
 
 
 async def test_a_whole_answer_may_come_later_than_a_streams_first_byte(upstream, fake):

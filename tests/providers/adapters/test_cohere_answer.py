@@ -6,7 +6,7 @@ import pytest
 
 from providers.adapters.cohere import CohereAdapter
 from providers.chat import Citation, Opaque, Reasoning, Text, ToolCall
-from providers.errors import CallTimeout, InvalidRequest, ServerError, StreamCut
+from providers.errors import CallTimeout, ContextTooLong, InvalidRequest, ServerError, StreamCut
 from providers.events import Accumulator, Ended, Failed, Finished, Started, UsageReported
 from providers.usage import Usage
 from providers.wire import WireReply
@@ -218,6 +218,12 @@ def test_error_at_the_end_fails():
 def test_error_in_place_of_an_event_fails():
     found = events(START, {"type": "", "message": "internal error"})
     assert isinstance(why(found), ServerError)
+
+
+def test_plain_error_in_place_of_a_stream_is_explained():
+    error = {"id": "x", "message": "too many tokens: total number of tokens cannot exceed 128000"}
+    assert isinstance(why(events(raw=json.dumps(error).encode())), ContextTooLong)
+    assert isinstance(why(events(raw=b"<html>")), StreamCut)
 
 
 def test_stream_without_its_end_is_cut():

@@ -140,6 +140,7 @@ BODIES = [
         QuotaExceeded,
     ),
     ("deepseek balance", 402, openai("Insufficient Balance"), QuotaExceeded),
+    ("openrouter key", 403, openai("Key limit exceeded (total limit)."), QuotaExceeded),
     (
         "anthropic credit",
         400,

@@ -937,6 +937,12 @@ class TestEmbeddings:
         assert response.vectors == ((1.0, 0.5), (0.0,))
         assert response.usage == Usage(3)
 
+    def test_answer_of_a_host_that_embeds_one(self):
+        response = ADAPTER.parse_embedding(reply({"embedding": {"values": [1, 0.5]}}), google())
+        assert response.vectors == ((1.0, 0.5),)
+        with pytest.raises(ServerError):
+            ADAPTER.parse_embedding(reply({"embeddings": [{"values": [1]}, {}]}), google())
+
     def test_request_with_nothing_special(self):
         wire = ADAPTER.build_embedding(EmbeddingRequest("m", ("a",)), google())
         assert wire.body == {

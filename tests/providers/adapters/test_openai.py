@@ -106,6 +106,16 @@ def test_packed_vector_is_unpacked():
     assert response.vectors == ((0.5, -1.0),)
 
 
+def test_perplexity_packs_its_vectors_in_bytes():
+    at = catalogue().host("perplexity")
+    wire = ADAPTER.build_embedding(EmbeddingRequest("pplx-embed-v1-0.6b", ("a",), 256), at)
+    assert wire.path == "/v1/embeddings"
+    assert (wire.body or {})["encoding_format"] == "base64_int8"
+    packed = base64.b64encode(bytes([1, 127, 128, 255])).decode()
+    response = ADAPTER.parse_embedding(reply({"data": [{"embedding": packed}]}), at)
+    assert response.vectors == ((1.0, 127.0, -128.0, -1.0),)
+
+
 @pytest.mark.parametrize("vector", [None, [], ["x"], [True], "", "!", "AAA", "AAAA", {}])
 def test_vector_that_is_none_is_a_server_error(vector):
     with pytest.raises(ServerError):
