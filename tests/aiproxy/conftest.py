@@ -114,7 +114,7 @@ def machine(transactional_db: None, alice: Any, fake: Any, allow_private: Any) -
     with serve_site() as url:
         gateway = application.gateway
         assert gateway
-        gateway.guards.policy = Policy(base=0.001)  # the waits are retry.py's own test
+        gateway.guards.policy = Policy(base=0.001, longest=0.5)  # waiting is retry.py's own test
         yield Machine(url, fake, alice, text.plain())
     live.forget()
 

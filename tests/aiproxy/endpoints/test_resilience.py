@@ -36,9 +36,8 @@ def chain(machine):
 @pytest.mark.parametrize("status", [429, 500, 503, 529])
 def test_a_refusal_is_tried_three_times(machine, status, stream):
     machine.connect()
-    machine.post(
-        "/v1/chat/completions", body(f"openai-compatible/fake-error-{status}", stream=stream)
-    )
+    model = f"openai-compatible/fake-error-{status}-retry-0"
+    machine.post("/v1/chat/completions", body(model, stream=stream))
     assert len(machine.fake.requests) == 3
     assert UsageRecord.objects.get().attempts == 3
 

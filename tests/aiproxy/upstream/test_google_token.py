@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+import httpx
 import pytest
+import respx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -134,8 +136,20 @@ async def test_signed_claim_is_exchanged_for_a_token(upstream, account, private_
     private_key.public_key().verify(raw, f"{header}.{claims}".encode(), PKCS1v15(), SHA256())
 
 
-async def test_address_in_the_file_is_never_used():
-    assert Upstream().google._url == TOKEN_URL == "https://oauth2.googleapis.com/token"
+async def test_the_claim_goes_to_google_whatever_address_the_file_names(account):
+    """Google's own address cannot be served here, so this one exchange is routed by respx."""
+    google = respx.MockRouter(assert_all_mocked=True)
+    route = google.post("https://oauth2.googleapis.com/token").respond(
+        json={"access_token": TOKEN, "expires_in": 3599}
+    )
+
+    async def exchange(request: httpx.Request) -> httpx.Response:
+        answer = await google.async_handler(request)
+        return httpx.Response(answer.status_code, stream=httpx.ByteStream(answer.content))
+
+    assert await GoogleTokens(exchange).token(account) == Secret(TOKEN)
+    assert route.call_count == 1
+    assert Upstream().google._url == TOKEN_URL
 
 
 async def test_token_is_used_until_a_minute_before_its_end(upstream, account):
