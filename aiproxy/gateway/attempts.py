@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from aiproxy.errors import BreakerOpen
@@ -29,18 +29,20 @@ class Guards:
 async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once: Once[T]) -> T:
     """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
 
-    Raises the last error, and at once one that no other provider would spare the caller.
+    Where there is another target to go to, none is waited for. Raises the last error, and at once one that no
+    other provider would spare the caller.
     """
+    impatient = replace(guards.policy, attempts=1)
     for target in targets[:-1]:
         try:
-            return await _at(guards, call, target, once)
+            return await _at(guards, call, target, once, impatient)
         except CallError as error:
             if not error.fall_back:
                 raise
-    return await _at(guards, call, targets[-1], once)
+    return await _at(guards, call, targets[-1], once, guards.policy)
 
 
-async def _at(guards: Guards, call: Call, target: Target, once: Once[T]) -> T:
+async def _at(guards: Guards, call: Call, target: Target, once: Once[T], policy: retry.Policy) -> T:
     call.target = target
     breaker = guards.breakers.of(target.connection.id)
     if not breaker.allows(time.monotonic()):
@@ -49,9 +51,10 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T]) -> T:
             f"The integration {target.connection.name!r} failed several times in a row and is left alone for "
             f"{wait:.0f} s. Try again then, or name another one.",
             retry_after=wait,
+            provider=target.connection.provider.id,
         )
     try:
-        return await retry.attempt(lambda: once(target), guards.policy, guards.budget)
+        return await retry.attempt(lambda: once(target), policy, guards.budget)
     except BaseException as error:
         verdict(breaker, error, time.monotonic())
         raise

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from providers.errors import CallError
+from providers.errors import CallError, StreamCut
 
 THRESHOLD = 5
 BASE_SECONDS = 30.0
@@ -78,7 +78,9 @@ class Breaker:
 
 def verdict(breaker: Breaker, error: BaseException | None, now: float) -> None:
     """Note on ``breaker`` how a call ended. Only errors that say ``breaks`` are the provider's trouble."""
-    if isinstance(error, CallError) and error.breaks:
+    if isinstance(error, StreamCut):
+        breaker.abandoned()  # it was there and spoke; a long answer may break off for many reasons
+    elif isinstance(error, CallError) and error.breaks:
         breaker.failed(now)
     elif error is None or isinstance(error, CallError):
         breaker.succeeded()

@@ -153,6 +153,9 @@ class OpenAIStream(Renderer):
         opening, choice = self._choice(event.choice)
         if choice.finished:
             return b""
+        if event.reason == "error":
+            # This dialect has no word but "stop" for it, and an error may be about to follow: _ended() says it.
+            return opening
         choice.finished = True
         ending = b'{},"logprobs":null,"finish_reason":"%s"}]' % FINISH[event.reason].encode()
         return opening + self._sealed(choice) + choice.head + ending + self._after

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from providers.adapters import openai_embedding, openai_request
 from providers.adapters.base import Host, StreamParser
 from providers.adapters.explaining import explain, explain_value
-from providers.adapters.openai_answer import AnswerReader, ChatStream, failed
+from providers.adapters.openai_answer import AnswerReader, ChatStream, failure_in
 from providers.adapters.openai_pieces import FORMAT
 from providers.adapters.reading import (
     as_dict,
@@ -42,8 +42,9 @@ class OpenAIAdapter:
 
     def parse(self, reply: WireReply, host: Host) -> ChatResponse:
         value = reply_dict(reply)
-        if failed(value):
-            raise explain_value(value)
+        failure = failure_in(value)
+        if failure is not None:
+            raise explain_value(failure)
         if not isinstance(value.get("choices"), list):
             raise _nonsense("choices", reply)
         reader, answer = AnswerReader(whole=True), Accumulator()

@@ -316,12 +316,13 @@ class ChatStream(EventStream[Frame]):
         return self._close()
 
     def _value(self, value: Json) -> Iterator[Event]:
-        if not failed(value):
+        failure = failure_in(value)
+        if failure is None:
             yield from self._reader.chunk(value)
             return
         if self._reader.started:
             yield from self._reader.chunk(value)
-        yield from self._fail(value)
+        yield from self._fail(failure)
 
     def _end(self) -> Iterator[Event]:
         if not self._reader.started:
@@ -336,6 +337,16 @@ class ChatStream(EventStream[Frame]):
     def _close(self) -> list[Event]:
         complete = self._reader.complete
         return [*self._reader.end(), Ended() if complete else Failed(cut())]
+
+
+def failure_in(value: Json) -> Json | None:
+    """What tells of an error inside a 200: the object itself, or (OpenRouter) the error of one of its choices."""
+    if failed(value):
+        return value
+    for choice in map(as_dict, as_list(value.get("choices"))):
+        if isinstance(choice.get("error"), dict):
+            return {"error": choice["error"]}
+    return None
 
 
 def failed(value: Json) -> bool:

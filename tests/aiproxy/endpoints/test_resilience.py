@@ -111,10 +111,15 @@ def test_five_failures_leave_an_integration_alone_until_a_test_reaches_it(machin
     assert machine.post("/v1/chat/completions", call).status_code == 200
 
 
-def test_streams_that_break_off_count_as_failures(machine):
+def test_streams_that_break_off_do_not_make_it_leave_the_provider_alone(machine):
     machine.connect()
-    for _ in range(5):
+    for _ in range(6):
         machine.post("/v1/chat/completions", body("openai-compatible/fake-cut-2", stream=True))
     response = machine.post("/v1/chat/completions", body("openai-compatible/fake-model"))
-    assert response.status_code == 503
-    assert len(machine.fake.requests) == 5
+    assert response.status_code == 200
+
+
+def test_a_place_of_an_alias_is_not_waited_for_when_there_is_another(machine, chain):
+    chain("fake-error-429-retry-0", "fake-model")
+    assert machine.post("/v1/chat/completions", body("chain")).status_code == 200
+    assert len(machine.fake.requests) == 2

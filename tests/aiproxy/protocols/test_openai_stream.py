@@ -45,6 +45,20 @@ def chunks(facts, played):
     return play
 
 
+def test_failed_answer_never_says_stop(chunks):
+    broke = Failed(StreamCut("It broke off.", provider="openai"))
+    shown, done = chunks(TextDelta(0, "a"), Finished("error", raw="error"), broke)
+    assert not done
+    assert not any(chunk["choices"][0]["finish_reason"] for chunk in shown[:-1])
+    assert "error" in shown[-1]
+
+
+def test_answer_that_ends_with_an_error_is_closed(chunks):
+    shown, done = chunks(Finished("error", raw="MALFORMED_FUNCTION_CALL"), Ended())
+    assert done
+    assert [chunk["choices"][0]["finish_reason"] for chunk in shown] == [None, "stop"]
+
+
 @pytest.fixture
 def deltas(chunks):
     """The deltas of choice 0 after the one that opens it."""

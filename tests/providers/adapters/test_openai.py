@@ -7,6 +7,7 @@ import pytest
 from providers.adapters.openai import OpenAIAdapter
 from providers.embedding import EmbeddingRequest
 from providers.errors import AuthFailed, InvalidRequest, ServerError
+from providers.events import Failed
 from providers.registry import catalogue
 from providers.usage import Usage
 from providers.wire import WireReply
@@ -22,6 +23,18 @@ def reply(value, status=200):
 def test_error_reply_is_explained():
     error = ADAPTER.explain(reply({"error": {"message": "x"}}, 401), host())
     assert isinstance(error, AuthFailed)
+
+
+def test_error_of_a_choice_is_an_error_and_no_empty_answer():
+    """https://openrouter.ai/docs/api-reference/errors-and-debugging: a 200 whose choice failed."""
+    choice = {"index": 0, "message": {"content": ""}, "finish_reason": "error"}
+    choice["error"] = {"code": 502, "message": "Provider returned error"}
+    with pytest.raises(ServerError):
+        ADAPTER.parse(reply({"id": "x", "model": "m", "choices": [choice]}), host())
+    stream = ADAPTER.stream(host())
+    body = json.dumps({"id": "x", "choices": [{**choice, "delta": {"content": "Hel"}}]})
+    events = [*stream.feed(f"data: {body}\n\n".encode()), *stream.close()]
+    assert isinstance(events[-1], Failed)
 
 
 # --- embeddings -----------------------------------------------------------------------------------
