@@ -97,10 +97,6 @@ class Endpoint:
         """The URL of ``path``, which starts with a slash and may carry a query."""
         return self.url + path
 
-    def at_root(self, path: str) -> str:
-        """The URL of ``path`` on this origin, the base path left out."""
-        return Endpoint(self.scheme, self.host, self.port, "").url + path
-
 
 def parse_endpoint(text: str) -> Endpoint:
     """Parse a base URL; raises BadEndpoint. This is the only parser: what it says is what is dialled."""

@@ -80,7 +80,7 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         requested_model=model,
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
-        strict=_flag(exchange, "X-Aim-Strict") or exchange.protocol.style(exchange.body).strict,
+        strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
     )
 
 
@@ -112,7 +112,7 @@ def _context(exchange: Exchange, call: Call) -> Context:
         provider=call.target.connection.provider.id,
         integration_id=str(call.target.connection.id),
         created=int(time.time()),
-        style=exchange.protocol.style(exchange.body),
+        style=exchange.style,
         cost=call.cost,
         changes=call.changes,
     )

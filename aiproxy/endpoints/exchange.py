@@ -22,7 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
 from aiproxy.gateway.shared import Gateway
-from aiproxy.protocols.base import Protocol, Renderer, encode
+from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
 from providers.errors import CallError, InvalidRequest, ServerError
 from providers.events import Event, Failed
@@ -52,11 +52,19 @@ class Exchange:
     started: bool = False
     ended: bool = False
     left: bool = False
+    _style: Style | None = None
 
     @property
     def gateway(self) -> Gateway:
         gateway: Gateway = self.scope["aim.gateway"]
         return gateway
+
+    @property
+    def style(self) -> Style:
+        """How the caller wants the answer written; read from the parsed body once."""
+        if self._style is None:
+            self._style = self.protocol.style(self.body)
+        return self._style
 
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()

@@ -36,8 +36,9 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
             if isinstance(event, Started):
                 greeting = event
                 continue
-            if greeting is not None:
+            if call.first_event_at is None:
                 call.first_event_at = time.monotonic()
+            if greeting is not None:
                 yield greeting
                 greeting = None
             yield event

@@ -142,6 +142,12 @@ def test_too_many_tries_on_one_account_have_to_wait(client, alice):
     assert "Too many attempts" in response.text
 
 
+def test_signing_in_rightly_is_no_try_against_the_limit(client, alice):
+    for _ in range(25):
+        assert sign_in(client).status_code == 302
+        client.post("/sign-out/")
+
+
 def test_too_many_tries_from_one_address_have_to_wait(client, alice, bob):
     for number in range(20):
         sign_in(client, f"user{number}@example.com", "wrong")

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
+from integrations import access
 from integrations.actions import tokens as actions
 from integrations.audit import SYSTEM
 from tests.factories import make_token
@@ -37,6 +39,16 @@ def test_use_of_a_token_is_noted(alice):
     get({"Authorization": f"Bearer {text}"})
     token.refresh_from_db()
     assert token.last_used
+
+
+def test_reading_goes_on_when_the_use_cannot_be_noted(alice, monkeypatch):
+    _, text = make_token(alice, scopes=SCOPES)
+
+    def read_only(*args):
+        raise OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(access, "touch", read_only)
+    assert get({"Authorization": f"Bearer {text}"}).status_code == 200
 
 
 def test_two_different_keys_are_refused(alice):

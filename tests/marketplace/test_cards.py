@@ -1,10 +1,12 @@
 """What the marketplace says of each provider."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from aiproxy.gateway.breaker import Breakers
 from integrations.models import Integration
 from marketplace.cards import Card, Filter, deal
 from providers.catalogue.spec import Auth, ProviderSpec
@@ -104,3 +106,14 @@ def test_every_provider_gets_a_card_with_its_own_integrations():
 )
 def test_filter(wanted, passes):
     assert wanted.lets_pass(Card(spec(features=("chat", "tools")))) is passes
+
+
+def test_a_provider_that_is_left_alone_says_so(monkeypatch):
+    breakers = Breakers()
+    mine = integration()
+    for _ in range(5):
+        breakers.of(mine.pk).failed(time.monotonic())
+    monkeypatch.setattr("marketplace.cards.breakers", lambda: breakers)
+    assert "calls wait for" in Card(spec(), (mine,)).trouble
+    breakers.reset(mine.pk)
+    assert Card(spec(), (mine,)).trouble == ""

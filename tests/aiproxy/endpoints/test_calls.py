@@ -63,6 +63,7 @@ def test_every_wire_format_answers_an_openai_client(machine, provider, stream):
     else:
         text = machine.post("/v1/chat/completions", body).json()["choices"][0]["message"]["content"]
     assert text
+    assert (UsageRecord.objects.get().first_token_ms is not None) == stream
 
 
 def test_the_provider_gets_the_stored_key_and_not_the_token(machine):
