@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from aiproxy.endpoints import anthropic, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
 from aiproxy.gateway.shared import Gateway
+from aiproxy.state.redis import Redis
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -87,7 +88,8 @@ async def lifespan() -> AsyncIterator[None]:
     upstream, recorder = shared(), Recorder()
     await upstream.open()
     recorder.start()
-    gateway = Gateway(upstream, recorder, timeouts())
+    redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
+    gateway = Gateway(upstream, recorder, timeouts(), redis)
     application.gateway = gateway
     refresher = asyncio.create_task(_refresh())
     try:
@@ -98,6 +100,8 @@ async def lifespan() -> AsyncIterator[None]:
         application.gateway = None
         await recorder.stop()
         await upstream.close()
+        if redis is not None:
+            await redis.close()
 
 
 def timeouts() -> Timeouts:

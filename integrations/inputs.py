@@ -2,7 +2,7 @@
 
 ``check`` looks at everything and raises one ValidationError with all it found. Its keys name the fields of
 IntegrationInput, or ``provider_id``; parts of a mapping are ``fields.organization``, ``defaults.temperature``,
-``headers.X-Name``, ``mapping.answer.text``.
+``headers.X-Name``, ``mapping.answer.text``, ``policy.maxWait``.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class IntegrationInput:
     metadata: Mapping[str, Any] | None = None
     mapping: Mapping[str, Any] | None = None
     """For the adapter ``custom``: the request's template and the answer's paths. Empty is the provider's own."""
+    policy: Mapping[str, Any] | None = None
+    """As ``integrations.policy`` names its values; what is left out or None is as usual."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class Checked:
     defaults: dict[str, Any]
     metadata: dict[str, Any]
     mapping: dict[str, Any]
+    policy: dict[str, Any]
     moved: bool
     key: str = field(repr=False)
     keep_key: bool
@@ -127,6 +130,7 @@ class _Check:
         defaults = rules.defaults(_or(data.defaults, base.defaults), problems)
         metadata = rules.metadata(_or(data.metadata, base.metadata), problems)
         mapping = rules.mapping(self.spec, _or(data.mapping, base.mapping), problems)
+        policy = rules.policy(_or(data.policy, base.policy), problems)
         problems.raise_if_any()
         assert endpoint is not None  # or there was a problem
         return Checked(
@@ -141,6 +145,7 @@ class _Check:
             defaults=defaults,
             metadata=metadata,
             mapping=mapping,
+            policy=policy,
             moved=moved,
             key=key,
             keep_key=keep_key,

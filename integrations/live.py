@@ -21,12 +21,13 @@ from django.db import connections as databases
 from django.db import transaction
 from django.utils import timezone
 
-from integrations import audit, credentials, endpoints, shared, tokens
+from integrations import audit, credentials, endpoints, policy, shared, tokens
 from integrations.audit import SYSTEM, Act
 from integrations.errors import SealBroken, TokenRejected
 from integrations.inputs import IntegrationInput, check, kept_headers, kept_key
 from integrations.lru import Lru
 from integrations.models import AccessToken, Integration, Revision, SharedKey
+from integrations.policy import CallPolicy
 from integrations.secret import NO_SECRET, Headers, Secret
 from integrations.tokens import Caller
 from providers import registry
@@ -74,6 +75,7 @@ class Connection:
     """The key is the server's own: see ``integrations.shared``."""
     mapping: CustomMapping | BadMapping | None = None
     """The owner's own, where the provider's format is left to the owner."""
+    policy: CallPolicy = policy.USUAL
 
 
 class _Memory:
@@ -155,6 +157,7 @@ def connect(integration: Integration) -> Connection:
         has_key=bool(secret),
         broken=broken,
         mapping=_mapping(integration.mapping),
+        policy=policy.read(integration.policy),
     )
 
 
@@ -187,6 +190,7 @@ def draft(
         enabled=True,
         has_key=bool(secret),
         mapping=_mapping(checked.mapping),
+        policy=policy.read(checked.policy),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations import endpoints
+from integrations.policy import NAMES, NUMBERS, RETRIED, USUAL
 from providers.adapters import custom_mapping
 from providers.adapters.custom_mapping import BadMapping
 from providers.catalogue.spec import Auth, Field, ProviderSpec
@@ -18,6 +19,7 @@ from providers.sigv4 import AwsKey
 
 MAX_NAME, MAX_MODEL, MAX_MODELS, MAX_FIELD = 100, 200, 200, 500
 MAX_KEY, MAX_HEADERS, MAX_HEADER, MAX_PROMPT, MAX_METADATA = 8_000, 20, 4_000, 50_000, 16_000
+MAX_ORIGINS = 50
 
 OUR_HEADERS = frozenset(
     {
@@ -46,6 +48,11 @@ _NO_KEY_HEADER = OUR_HEADERS - {"authorization"}
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # RFC 9110 §5.6.2
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")  # §5.5, ASCII only
+# As RFC 6454 §6.2 writes one: no path, no default port, no user. "null" and "*" stand for anybody, so they are none.
+_ORIGIN = re.compile(
+    r"https?://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])"
+    r"(?::[1-9][0-9]{0,4})?"
+)
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -188,6 +195,64 @@ def defaults(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         if not fits(value):
             problems.add(f"defaults.{name}", sentence)
     return given
+
+
+def policy(values: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    """How calls are made, as far as it is set: None and the usual value are left out."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in NAMES:
+            problems.add(f"policy.{name}", "There is no such setting.")
+        elif value is not None and (kept := _POLICY[name](name, value, problems)) != _USUAL[name]:
+            found[name] = kept
+    return found
+
+
+def _number(name: str, value: Any, problems: Problems) -> float:
+    kind, least, most = NUMBERS[name]
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and kind(value) == value
+    if not fits or not least <= value <= most:
+        what = "a whole number" if kind is int else "a number"
+        problems.add(f"policy.{name}", f"Give {what} between {least:g} and {most:g}.")
+        return least
+    return kind(value)  # type: ignore[no-any-return]  # int or float
+
+
+def _retried(name: str, value: Any, problems: Problems) -> list[str]:
+    if not _texts(value) or not RETRIED.issuperset(value):
+        problems.add(f"policy.{name}", f"Choose from {', '.join(sorted(RETRIED))}.")
+        return sorted(RETRIED)
+    return sorted(set(value))
+
+
+def _origins(name: str, value: Any, problems: Problems) -> list[str]:
+    if not _texts(value) or len(value) > MAX_ORIGINS:
+        problems.add(f"policy.{name}", f"Give at most {MAX_ORIGINS} origins.")
+        return []
+    found = {one.strip() for one in value} - {""}
+    for one in sorted(found):
+        usual_port = one.startswith("http:") and one.endswith(":80")
+        usual_port |= one.startswith("https:") and one.endswith(":443")
+        if not _ORIGIN.fullmatch(one) or usual_port:
+            problems.add(
+                f"policy.{name}",
+                f"{one[:100]!r} is not an origin. Write it as a browser sends it, in lower case and without a "
+                "path: https://app.example.com",
+            )
+    return sorted(found)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(
+        isinstance(one, str) for one in value
+    )
+
+
+_POLICY = dict.fromkeys(NUMBERS, _number) | {"retryOn": _retried, "origins": _origins}
+_USUAL = {
+    name: sorted(value) if isinstance(value := getattr(USUAL, own), frozenset) else value
+    for name, own in NAMES.items()
+}
 
 
 def metadata(value: Any, problems: Problems) -> dict[str, Any]:

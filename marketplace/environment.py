@@ -147,7 +147,7 @@ class ServerKeys:
         return "ServerKeys(***)"
 
 
-_OWN = ("AIM_", "DATABASE_", "DJANGO_")
+_OWN = ("AIM_", "DATABASE_", "DJANGO_", "REDIS_")
 
 
 def _content(name: str, file: Path) -> str:
@@ -168,6 +168,13 @@ def _database(url: str) -> dict[str, Any]:
     pool = {"min_size": 1, "max_size": 16, "timeout": 10}
     options = {"pool": pool, "connect_timeout": 5, **config.get("OPTIONS", {})}
     return {**config, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+
+
+def redis_url(url: str) -> str:
+    """A ``redis://``, ``rediss://`` or ``unix://`` URL as it is, or empty. Its password is in no message."""
+    if url and url.partition(":")[0] not in ("redis", "rediss", "unix"):
+        raise ValueError("must begin with redis://, rediss:// or unix://.")
+    return url
 
 
 SQLITE_OPTIONS: Mapping[str, Any] = {

@@ -1,4 +1,4 @@
-"""Every setting, once. The variables begin with AIM_ (and DATABASE_URL); README.md has the table.
+"""Every setting, once. The variables begin with AIM_ (and DATABASE_URL, REDIS_URL); README.md has the table.
 
 A bad value stops the start with one sentence that names the variable. With no variable at all the server runs on
 SQLite, on this machine only, with everything it makes in ``var/``.
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 
 from marketplace import logs
-from marketplace.environment import BadSetting, Environment, ServerKeys
+from marketplace.environment import BadSetting, Environment, ServerKeys, redis_url
 from marketplace.secret_key import load_or_create
 from providers.endpoint import PrivateEndpoints
 
@@ -37,6 +37,7 @@ if len(SECRET_KEY) < 32:
     )
 
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{AIM_DATA_DIR / 'db.sqlite3'}")}
+REDIS_URL = env.parsed("REDIS_URL", "", redis_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # django-ratelimit counts in this cache. One process by default, and LocMem's incr() holds a lock, so the count is
 # exact; with several workers each allows the full rate until a shared cache (REDIS_URL) is configured.

@@ -1,6 +1,7 @@
 """The rows of traffic."""
 
+from aiproxy.models.limit import Limit
 from aiproxy.models.route import Alias
 from aiproxy.models.usage import UsageRecord
 
-__all__ = ["Alias", "UsageRecord"]
+__all__ = ["Alias", "Limit", "UsageRecord"]

@@ -55,6 +55,12 @@ class UsageRecord(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     request_id = models.CharField(max_length=40)
     changes = models.JSONField(default=list)
+    queued_ms = models.PositiveIntegerField(default=0)
+    """How long the call waited for a limit to let it through; part of ``latency_ms``."""
+    cached = models.BooleanField(default=False)
+    """Answered from the cache: nothing was sent, used or paid."""
+    journey = models.JSONField(default=dict)
+    """What explains the call (PRODUCT A8): why it went where it went, each attempt, and when each step was done."""
 
     class Meta:
         ordering: ClassVar = ["-at"]

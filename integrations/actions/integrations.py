@@ -36,7 +36,7 @@ __all__ = [
 SANDBOX = "sandbox"
 """The provider every account has from its first minute on."""
 
-_PLAIN = ("base_url", "fields", "model", "models", "defaults", "mapping", "metadata")
+_PLAIN = ("base_url", "fields", "model", "models", "defaults", "mapping", "policy", "metadata")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Integration(orm.Model):
     header_names = orm.JSONField(default=list, blank=True)
     mapping = orm.JSONField(default=dict, blank=True)
     """How to speak to it, where its provider leaves that to the person (``adapters/custom_mapping``)."""
+    policy = orm.JSONField(default=dict, blank=True)
+    """How calls are made, as far as that differs from the usual (``integrations.policy``)."""
     enabled = orm.BooleanField(default=True)
     disabled_at = orm.DateTimeField(null=True, blank=True)
     disabled_by = orm.ForeignKey(

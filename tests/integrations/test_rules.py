@@ -280,3 +280,37 @@ def test_what_is_no_service_account_is_refused_without_being_repeated(problems, 
     rules.key(JSON, text, problems)
     assert list(problems.found) == ["key"]
     assert "PRIVATE KEY-" not in str(problems.found)
+
+
+def test_policy_keeps_what_differs_from_the_usual():
+    given = {"attempts": 3, "maxWait": 2, "idleTimeout": None, "origins": ["https://a.example"]}
+    assert of(rules.policy, given) == {"maxWait": 2.0, "origins": ["https://a.example"]}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"attempts": 4},
+        {"attempts": True},
+        {"maxWait": "2"},
+        {"retryOn": ["auth_failed"]},
+        {"origins": "https://a.example"},
+        {"origins": ["null"]},
+        {"origins": ["*"]},
+        {"origins": ["https://a.example/"]},
+        {"origins": ["https://A.example"]},
+        {"origins": ["https://a.example:443"]},
+        {"origins": ["https://a.example."]},
+        {"colour": 1},
+    ],
+)
+def test_policy_refuses_what_cannot_work(given):
+    with pytest.raises(ValidationError):
+        of(rules.policy, given)
+
+
+def of(rule, value):
+    problems = rules.Problems()
+    found = rule(value, problems)
+    problems.raise_if_any()
+    return found
