@@ -20,6 +20,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord
+from aiproxy.usage import rollups
 from integrations import access
 from integrations.models import AccessToken, Integration
 from providers.rate_limits import RateLimitState
@@ -154,6 +155,7 @@ class Recorder:
                 limits = {one: self._said[one] for one in integrations if one in self._said}
                 times = [record.at for record in records] + [said.at for said in limits.values()]
                 access.touch(integrations, tokens, max(times), limits)
+            rollups.add(records)
         self._touched.update(dict.fromkeys(integrations | tokens, now))
         for one in integrations:
             self._said.pop(one, None)
