@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -87,6 +88,11 @@ def since(time: datetime | None) -> Q:
         | Q(span=UsageSum.DAY, start__gte=day, start__lt=month)
         | Q(span=UsageSum.MONTH, start__gte=month)
     )
+
+
+def dollars(cost: int) -> Decimal:
+    """Of a sum's ``cost``."""
+    return Decimal(cost).scaleb(-10)
 
 
 def hour_of(time: datetime) -> datetime:
