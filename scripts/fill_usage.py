@@ -101,6 +101,7 @@ values = attrgetter(*COLUMNS)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--up-to", type=int, help="only as many as are missing to this number")
     parser.add_argument("--days", type=int, default=90, help="how far back the oldest call lies")
     parser.add_argument("--integrations", type=int, default=50)
     parser.add_argument("--email", default="load@example.com")
@@ -110,17 +111,20 @@ def main() -> None:
     owner = account(options.email, options.password)
     integrations = connected(owner, options.integrations)
     tokens = issued(owner, 4)
+    there = UsageRecord.objects.filter(owner=owner).count()
+    rows = options.rows if options.up_to is None else max(options.up_to - there, 0)
     began, done = time.monotonic(), 0
-    for calls in chunks(owner, integrations, tokens, options.rows, options.days):
+    for calls in chunks(owner, integrations, tokens, rows, options.days):
         with transaction.atomic():
             insert(calls)
             rollups.add(calls)  # type: ignore[arg-type]  # has every field that it reads
         done += len(calls)
         speed = done / (time.monotonic() - began)
-        sys.stdout.write(f"\r{done:,} of {options.rows:,} calls, {speed:,.0f}/s ")
+        sys.stdout.write(f"\r{done:,} of {rows:,} calls, {speed:,.0f}/s ")
         sys.stdout.flush()
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    if connection.vendor == "postgresql":  # it does so by itself after a while; SQLite never does
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
     sys.stdout.write("\n")
 
 

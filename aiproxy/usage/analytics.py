@@ -4,7 +4,7 @@ records.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -71,25 +71,29 @@ def summary(
     user: Any, integration: Integration | None = None, since: datetime | None = None
 ) -> Summary:
     """Of all time, or from the beginning of the hour (UTC) of ``since`` on."""
-    sums = UsageSum.objects.filter(rollups.since(since), owner=user)
+    sums = UsageSum.objects.filter(owner=user)
     if integration is not None:
         sums = sums.filter(integration_id=integration.pk)
-    found = sums.aggregate(
-        *map(Sum, rollups.COUNTS),
-        ok=Sum("calls", filter=Q(outcome=UsageRecord.OK)),
-        last_used=Max("last_at"),
-    )
-    number = {name: found[f"{name}__sum"] or 0 for name in rollups.COUNTS}
+    number: Counter[str] = Counter()
+    used = []
+    for period in rollups.since(since):
+        found = sums.filter(period).aggregate(
+            *map(Sum, rollups.COUNTS),
+            ok__sum=Sum("calls", filter=Q(outcome=UsageRecord.OK)),
+            last=Max("last_at"),
+        )
+        used.append(found.pop("last"))
+        number.update({name.removesuffix("__sum"): count or 0 for name, count in found.items()})
     timed = number["timed_calls"]
     return Summary(
         calls=number["calls"],
-        ok=found["ok"] or 0,
+        ok=number["ok"],
         input_tokens=number["input_tokens"],
         output_tokens=number["output_tokens"],
         cost=rollups.dollars(number["cost"]) if number["priced_calls"] else None,
         unpriced_calls=number["unpriced_calls"],
         average_latency_ms=round(number["latency_ms"] / timed) if timed else None,
-        last_used=found["last_used"],
+        last_used=max(filter(None, used), default=None),
     )
 
 

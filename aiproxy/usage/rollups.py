@@ -6,10 +6,11 @@ A call counts in the hour, day and month (UTC) in which it began.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
@@ -76,18 +77,27 @@ def add(records: Iterable[UsageRecord]) -> None:
             cursor.execute(_INSERT + ", ".join([place] * len(rows)) + _OR_ADD, values)
 
 
-def since(time: datetime | None) -> Q:
-    """The fewest sums that hold every call from the hour of ``time`` on; all there ever were without one."""
+def for_database() -> tuple[Callable[[UUID], Any], Callable[[datetime], Any]]:
+    """What makes a parameter for SQL of our own: of an id, and of a time."""
+    native = connection.features.has_native_uuid_field
+    return _same if native else _hex, connection.ops.adapt_datetimefield_value
+
+
+def since(time: datetime | None) -> list[Q]:
+    """The fewest sums that hold every call from the hour of ``time`` on, or all there ever were. Ask for one after the
+    other and add up what they say: joined by OR, SQLite reads every sum of the account.
+    """
     if time is None:
-        return Q(span=UsageSum.MONTH)
+        return [Q(span=UsageSum.MONTH)]
     hour = hour_of(time)
     day = _next(hour, UsageSum.DAY)
     month = _next(day, UsageSum.MONTH)
-    return (
-        Q(span=UsageSum.HOUR, start__gte=hour, start__lt=day)
-        | Q(span=UsageSum.DAY, start__gte=day, start__lt=month)
-        | Q(span=UsageSum.MONTH, start__gte=month)
-    )
+    found = [Q(span=UsageSum.MONTH, start__gte=month)]
+    if day < month:
+        found.append(Q(span=UsageSum.DAY, start__gte=day, start__lt=month))
+    if hour < day:
+        found.append(Q(span=UsageSum.HOUR, start__gte=hour, start__lt=day))
+    return found
 
 
 def dollars(cost: int) -> Decimal:
@@ -161,7 +171,7 @@ def _put(sums: _Sums, key: tuple[Any, ...], counts: Iterable[int], at: datetime)
 
 def _rows(hours: _Sums) -> Iterator[list[Any]]:
     """The values of KEY, COUNTS and last_at, for every span, as the database takes them."""
-    time, id = connection.ops.adapt_datetimefield_value, _id_for_database()
+    id, time = for_database()
     for span in (UsageSum.HOUR, UsageSum.DAY, UsageSum.MONTH):
         sums: _Sums = {}
         for (hour, *who), (*counts, at) in hours.items():
@@ -176,7 +186,9 @@ def _order(row: list[Any]) -> list[Any]:
     return row[: len(KEY)]
 
 
-def _id_for_database() -> Any:
-    if connection.features.has_native_uuid_field:
-        return lambda id: id
-    return lambda id: id.hex
+def _same(id: UUID) -> Any:
+    return id
+
+
+def _hex(id: UUID) -> Any:
+    return id.hex
