@@ -40,9 +40,11 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
     return response
 
 
-async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> AsyncGenerator[Event]:
-    """The events of an answer, of which ``Ended`` is the last. Every failure raises CallError; before the first
-    event has been given, nothing has left for the caller and the failure can still become an HTTP status.
+async def chat_stream(
+    gateway: Gateway, call: Call, request: ChatRequest
+) -> AsyncGenerator[list[Event]]:
+    """The events of an answer as they arrive, of which ``Ended`` is the last. Every failure raises CallError; before
+    the first events have been given, nothing has left for the caller and the failure can still become an HTTP status.
     """
 
     async def once(target: Target) -> Begun:
@@ -51,12 +53,13 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
 
     async with recorded(gateway, call):
         begun = await first_good(gateway.guards, call, await _targets(call), once)
-        async with begun.stack, judged(gateway, call):
-            if begun.first is not None:
-                yield begun.first
-                async for event in begun.events:
-                    yield event
-    yield Ended()
+        async with begun.stack:
+            with judged(gateway, call):
+                if begun.first:
+                    yield begun.first
+                    async for events in begun.events:
+                        yield events
+    yield [Ended()]
 
 
 async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> EmbeddingResponse:

@@ -4,8 +4,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import aiproxy.models.usage
-
 COUNTS = (
     'calls', 'timed_calls', 'latency_ms', 'first_token_calls', 'first_token_ms', 'input_tokens', 'output_tokens',
     'cached_tokens', 'reasoning_tokens', 'priced_calls', 'unpriced_calls', 'cost',
@@ -90,16 +88,6 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(
             model_name='usagerecord',
             name='usage_request_id',
-        ),
-        # How an id is made is no business of the database, and SQLite would copy the whole table for it.
-        migrations.SeparateDatabaseAndState(
-            state_operations=[
-                migrations.AlterField(
-                    model_name='usagerecord',
-                    name='id',
-                    field=models.UUIDField(default=aiproxy.models.usage.next_id, editable=False, primary_key=True, serialize=False),
-                ),
-            ],
         ),
         migrations.AlterField(
             model_name='usagerecord',

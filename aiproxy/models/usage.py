@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 import uuid
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
-
-
-def next_id() -> uuid.UUID:
-    """A UUID of version 7: later ones sort after earlier ones, so that an index grows at its end, and not at a random
-    place for every call.
-    """
-    random = int.from_bytes(os.urandom(10))
-    head = (time.time_ns() // 1_000_000) << 16 | 0x7000 | random >> 68
-    return uuid.UUID(int=head << 64 | 1 << 63 | random & (1 << 62) - 1)
 
 
 class UsageRecord(models.Model):
@@ -32,7 +21,7 @@ class UsageRecord(models.Model):
 
     OK = "ok"
 
-    id = models.UUIDField(primary_key=True, default=next_id, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(default=timezone.now)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="usage", db_index=False

@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from aiproxy.models import UsageRecord, UsageSum
 from aiproxy.models.usage_sum import NOTHING
+from aiproxy.usage.row import Row
 
 KEY = (
     "owner_id",
@@ -61,7 +62,7 @@ _Sums = dict[tuple[Any, ...], list[Any]]
 """By start, owner and the rest of KEY: the counts, then the time of the latest call."""
 
 
-def add(records: Iterable[UsageRecord]) -> None:
+def add(records: Iterable[Row | UsageRecord]) -> None:
     """Call it last in the transaction that inserts ``records``: other workers wait for its rows until that ends."""
     rows = sorted(_rows(_of_hours(records)), key=_order)
     if not rows:
@@ -128,7 +129,7 @@ def _next(hour: datetime, span: str) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _of_hours(records: Iterable[UsageRecord]) -> _Sums:
+def _of_hours(records: Iterable[Row | UsageRecord]) -> _Sums:
     sums: _Sums = {}
     for one in records:
         at = one.at.astimezone(UTC)
