@@ -34,6 +34,13 @@ class BreakerOpen(ServerError):
     breaks = False
 
 
+class OutOfTime(CallTimeout):
+    """The whole call took too long, or longer than its caller wanted. That tells nothing about who was asked last."""
+
+    fall_back = False
+    breaks = False
+
+
 class NotAsItIs(InvalidRequest):
     """The provider's format cannot carry the call as it is, and the caller wants it so or not at all."""
 

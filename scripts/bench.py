@@ -85,10 +85,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=10, help="of each measurement")
     parser.add_argument("--calls", type=int, default=100_000, help="before memory is read")
-    parser.add_argument("--skip", default="", help="parts to leave out: load,workers,memory,streams,profile")
+    parser.add_argument(
+        "--skip", default="", help="parts to leave out: load,workers,memory,streams,profile"
+    )
     options = parser.parse_args()
     skipped = set(options.skip.split(","))
-    wrk = subprocess.run([ROOT / "scripts/wrk"], check=True, capture_output=True, text=True).stdout.strip()
+    wrk = subprocess.run(
+        [ROOT / "scripts/wrk"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="aim-bench-") as folder:
         bench = Bench(Path(folder), wrk, options.seconds)
         print(f"{machine()}\n")
@@ -116,7 +120,9 @@ class Bench:
 
     @contextlib.contextmanager
     def provider(self) -> Iterator[None]:
-        with running([PYTHON, "manage.py", "fakeprovider", "--port", str(self.provider_port)], {}, 1) as process:
+        with running(
+            [PYTHON, "manage.py", "fakeprovider", "--port", str(self.provider_port)], {}, 1
+        ) as process:
             wait_for(self.provider_port, process)
             yield
 
@@ -131,7 +137,9 @@ class Bench:
         if not self.token:
             self.token = self.account(environment)
         port = free_port()
-        with running([PYTHON, "manage.py", "serve", "--port", str(port)], environment, core) as process:
+        with running(
+            [PYTHON, "manage.py", "serve", "--port", str(port)], environment, core
+        ) as process:
             wait_for(port, process, "/healthz")
             yield Served(port, process, self.token)
 
@@ -147,7 +155,13 @@ class Bench:
             return done.stdout
 
         manage("migrate", "-v0")
-        manage("createsuperuser", "--noinput", "--email", "bench@example.com", DJANGO_SUPERUSER_PASSWORD=password)
+        manage(
+            "createsuperuser",
+            "--noinput",
+            "--email",
+            "bench@example.com",
+            DJANGO_SUPERUSER_PASSWORD=password,
+        )
         script = (
             "from marketplace.models import User; from integrations.audit import Actor;"
             "from integrations.actions import integrations, tokens;"
@@ -206,13 +220,18 @@ class Bench:
         """Calls per second of one worker on one core, beside the pass-through, in turns so that both meet the same
         machine.
         """
-        print(f"{'':32}{'gateway':>10}{'pass-through':>14}{'ratio':>8}{'CPU per call':>20}{'ratio':>8}")
+        print(
+            f"{'':32}{'gateway':>10}{'pass-through':>14}{'ratio':>8}{'CPU per call':>20}{'ratio':>8}"
+        )
         with self.gateway() as gateway, self.passthrough() as bare:
             for kind, stream in (("JSON", False), (f"streams of {EVENTS} events", True)):
                 for clients in (16, 64):
                     self.load(gateway, stream, clients, 2)
                     self.load(bare, stream, clients, 2)
-                    ours, theirs = self.load(gateway, stream, clients), self.load(bare, stream, clients)
+                    ours, theirs = (
+                        self.load(gateway, stream, clients),
+                        self.load(bare, stream, clients),
+                    )
                     name = f"{kind}, {clients} clients"
                     share = ours.rate / theirs.rate
                     cpu = f"{ours.cpu_us:.0f} / {theirs.cpu_us:.0f} µs"
@@ -225,7 +244,9 @@ class Bench:
             print(f"latency added at one client: {ours.median_ms - none.median_ms:.2f} ms (median)")
         started = time.monotonic()
         with self.gateway():
-            print(f"from `manage.py serve` to its first answer: {time.monotonic() - started:.2f} s\n")
+            print(
+                f"from `manage.py serve` to its first answer: {time.monotonic() - started:.2f} s\n"
+            )
 
     def workers(self) -> None:
         """What a second worker is worth. The provider and wrk take part of the second core, so CPU per call is told too."""
@@ -235,7 +256,9 @@ class Bench:
                 self.load(gateway, False, 64, 2)
                 measured = self.load(gateway, False, 64)
                 rates.append(measured.rate)
-                print(f"{count} worker(s), no core of its own: {measured.rate:.0f}/s, {measured.cpu_us:.0f} µs CPU/call")
+                print(
+                    f"{count} worker(s), no core of its own: {measured.rate:.0f}/s, {measured.cpu_us:.0f} µs CPU/call"
+                )
         print(f"two workers: {rates[1] / rates[0]:.2f} × one\n")
 
     def memory(self, calls: int) -> None:
@@ -245,7 +268,9 @@ class Bench:
             for _ in range(4):
                 self.load(gateway, False, 64, max(1, round(calls / 4 / measured.rate)))
                 sizes.append(gateway.resident_mb())
-        print(f"resident after each quarter of {calls:,} calls: {', '.join(f'{size:.0f}' for size in sizes)} MB\n")
+        print(
+            f"resident after each quarter of {calls:,} calls: {', '.join(f'{size:.0f}' for size in sizes)} MB\n"
+        )
 
     def slow_streams(self) -> None:
         """A thousand open streams, and what a new call's first event takes meanwhile."""
@@ -301,7 +326,9 @@ async def _with_open_streams(gateway: Served) -> tuple[float, float, float]:
                 return (time.perf_counter() - begun) * 1000
 
         async def held(opened: asyncio.Semaphore) -> None:
-            async with session.post(address, json=body("fake-chunks-600-pace-1000"), headers=headers) as answer:
+            async with session.post(
+                address, json=body("fake-chunks-600-pace-1000"), headers=headers
+            ) as answer:
                 await answer.content.readany()
                 opened.release()
                 async for _ in answer.content.iter_any():
@@ -327,7 +354,9 @@ async def _with_open_streams(gateway: Served) -> tuple[float, float, float]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str], core: int | None) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], environment: dict[str, str], core: int | None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process on ``core``, or on any; ended at the end."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     process = subprocess.Popen(

@@ -43,7 +43,9 @@ def application(provider: str) -> Starlette:
         yield
         await client.aclose()
 
-    return Starlette(routes=[Route("/v1/chat/completions", relay, methods=["POST"])], lifespan=lifespan)
+    return Starlette(
+        routes=[Route("/v1/chat/completions", relay, methods=["POST"])], lifespan=lifespan
+    )
 
 
 async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
