@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.errors import CallTimeout, InvalidRequest, NotFound, ServerError
+from providers.errors import CallTimeout, ConnectFailed, InvalidRequest, NotFound, ServerError
 from providers.wire import Change
 
 
@@ -32,6 +32,27 @@ class BreakerOpen(ServerError):
 
     status = 503
     breaks = False
+
+
+class NoSocketLeft(ConnectFailed):
+    """This server has as many connections open as it may; no provider was asked."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+
+class Restarting(ServerError):
+    """The server is told to stop, and its calls have had the time they get."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server is shutting down and had to end this call. Send it again.", retry_after=1
+        )
 
 
 class NotAsItIs(InvalidRequest):

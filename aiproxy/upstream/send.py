@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 import httpx
 
+from aiproxy.errors import NoSocketLeft
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
 from aiproxy.upstream.client import Upstream
@@ -58,6 +59,12 @@ _MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = 
         TlsFailed,
         "{} could not be reached safely: its certificate was not accepted, or it does not speak TLS. "
         "Check the base URL.",
+    ),
+    (
+        transport.NoSocketLeft,
+        NoSocketLeft,
+        "{} was not called: this server has as many connections open as it may. Try again in a moment; "
+        "the operator can raise the limit of open files.",
     ),
     (
         httpx.ConnectError,
