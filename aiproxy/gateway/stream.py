@@ -11,7 +11,7 @@ from aiproxy.gateway.call import Call, Target
 from aiproxy.upstream.send import Streamed
 from providers.adapters.base import StreamParser
 from providers.errors import CallError
-from providers.events import Accumulator, Ended, Event, Failed, Started
+from providers.events import Accumulator, Ended, Event, Failed, Started, UsageReported
 
 DRAIN_SECONDS = 0.05
 """How long to wait, after the last event, for the provider to close its body, so that the connection is reused."""
@@ -26,6 +26,7 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
     parser = target.adapter.stream(target.host)
     seen = Accumulator()
     greeting: Event | None = None
+    event: Event | None = None
     try:
         async for event in _events(streamed, parser):
             seen.add(event)
@@ -49,13 +50,18 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
         response = seen.response()
         call.model = response.model
         call.finish = response.finish if seen.ended else ""
-        billing.charge(call, seen.usage, seen.text_length)
+        counted = seen.ended or isinstance(event, UsageReported)
+        billing.charge(call, seen.usage, seen.text_length, counted=counted)
 
 
 async def _events(streamed: Streamed, parser: StreamParser) -> AsyncIterator[Event]:
     chunks = aiter(streamed)
+    heard = 0
     async for chunk in chunks:
-        for event in parser.feed(chunk):
+        events = parser.feed(chunk)
+        if heard != (heard := parser.heard):
+            streamed.alive()
+        for event in events:
             if isinstance(event, Ended):
                 await _drain(chunks)
             yield event
