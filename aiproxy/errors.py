@@ -79,3 +79,16 @@ class NotRecorded(ServerError):
             "The call could not be recorded, so it was not confirmed. The operator should look at the "
             "database and its disk; then send the call again."
         )
+
+
+class DiskFull(NotRecorded):
+    """As NotRecorded, and the reason is known."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        ServerError.__init__(
+            self,
+            "The disk of this server is full, so the call could not be recorded and was not confirmed. The operator "
+            "must free some space; then send the call again.",
+        )

@@ -141,7 +141,7 @@ MIDDLEWARE = [
     "marketplace.middleware.ApiRefusalMiddleware",
     "marketplace.middleware.CrossSiteMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "marketplace.middleware.KeptSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
