@@ -34,7 +34,9 @@ async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat"
 
 async def embeddings(exchange: Exchange, protocol: EmbeddingProtocol) -> None:
     """Answer an embeddings call in a dialect that has them."""
-    await embed(exchange, protocol.parse_embedding(exchange.body), protocol.render_embedding)
+    await embed(
+        exchange, await exchange.parsed(protocol.parse_embedding), protocol.render_embedding
+    )
 
 
 async def embed(

@@ -12,13 +12,14 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
+from aiproxy.endpoints import large
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.pulse import Pulse
 from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
@@ -29,6 +30,8 @@ from providers.errors import CallError, InvalidRequest, ServerError
 from providers.events import Event, Failed
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 BODY_SECONDS = 10.0
 """A caller that needs longer to send its request is holding a connection, not calling."""
@@ -48,6 +51,7 @@ class Exchange:
     request_id: str
     caller: Caller = field(init=False)
     body: Any = None
+    large: bool = False
     headers: dict[bytes, bytes] = field(default_factory=dict)
     renderer: Renderer | None = None
     started: bool = False
@@ -68,6 +72,12 @@ class Exchange:
         if self._style is None:
             self._style = self.protocol.style(self.body)
         return self._style
+
+    async def parsed(self, parse: Callable[..., T], *more: Any, **options: Any) -> T:
+        """``parse(body, *more, **options)``, beside the event loop where the body is large."""
+        if self.large:
+            return await asyncio.to_thread(parse, self.body, *more, **options)
+        return parse(self.body, *more, **options)
 
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()
@@ -196,7 +206,12 @@ class Endpoint:
         exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
         if self.method == "POST":
-            exchange.body = parse_json(await read_body(exchange))
+            content = await read_body(exchange)
+            exchange.large = large.is_large(content)
+            if exchange.large:
+                exchange.body = await large.decoded(content, parse_json)
+            else:
+                exchange.body = parse_json(content)
         async with leaving_cancels(exchange):
             await self.handler(exchange)
 
