@@ -18,7 +18,7 @@ import aiohttp
 import httpx
 import yarl
 
-from aiproxy.errors import OutOfTime
+from aiproxy.errors import NoSocketLeft, OutOfTime
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
 from aiproxy.upstream.client import Upstream
@@ -65,6 +65,12 @@ _MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = 
         "Check the base URL.",
     ),
     (
+        transport.NoSocketLeft,
+        NoSocketLeft,
+        "{} was not called: this server has as many connections open as it may. Try again in a moment; "
+        "the operator can raise the limit of open files.",
+    ),
+    (
         httpx.ConnectError,
         ConnectFailed,
         "{} could not be reached: nothing accepts connections at its address. Check the base URL, "
@@ -93,7 +99,7 @@ _MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds. ``first_byte`` and ``idle`` are for streams: how long the first byte of the body may take, from
-    the start of the call, and each further one. A whole answer may take up to ``total``.
+    the start of the call, and from then on each sign of life. A whole answer may take up to ``total``.
     """
 
     connect: float = 5.0
@@ -181,10 +187,12 @@ class Streamed:
     """An answer under way; iterate over it for the bytes, in whatever pieces they arrive.
 
     ``reply`` is the whole answer if the status is not 200, and then there is nothing to iterate over. Iteration
-    raises StreamCut when the connection breaks, and CallTimeout when a deadline passes.
+    raises StreamCut when the connection breaks, and CallTimeout when a deadline passes. Bytes alone move no deadline
+    but the first: whoever understands them calls ``alive()``.
     """
 
     __slots__ = (
+        "_begun",
         "_connection",
         "_deadline",
         "_end",
@@ -210,6 +218,7 @@ class Streamed:
         self._connection = connection
         self._secrets = head.secrets
         self._held = b""
+        self._begun = False
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
         self._end = started + min(timeouts.total, within)
@@ -243,9 +252,15 @@ class Streamed:
         else:
             if not data and not self._held:
                 raise StopAsyncIteration
-            self._deadline = min(self._end, self._loop.time() + self._idle)
+            if not self._begun:
+                self._begun = True
+                self.alive()
             return self._let_out(data)
         raise failure
+
+    def alive(self) -> None:
+        """The provider has said something whole: an event, a ping, a comment."""
+        self._deadline = min(self._end, self._loop.time() + self._idle)
 
     def _let_out(self, data: bytes) -> bytes:
         """What may be given on. An end that may be a secret's beginning is held back until it shows itself."""
