@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -32,7 +33,8 @@ PREFIXES = ("/api/ai/", "/api/proxy/", "/v1/", "/v1beta/")
 REFRESH_SECONDS = 1.0
 """How soon a change made by another worker (a revoked token, an edited integration) is seen here."""
 
-DRAIN_SECONDS = 5.0
+END_SECONDS = 5.0
+"""For calls that are ended to say so and to leave their records."""
 
 routes = Router(
     [
@@ -104,7 +106,7 @@ async def lifespan() -> AsyncIterator[None]:
         yield
     finally:
         refresher.cancel()
-        await _end_calls(gateway)
+        await _end_calls()
         application.gateway = None
         await recorder.stop()
         await upstream.close()
@@ -130,10 +132,16 @@ async def _refresh() -> None:
             log.warning("live.refresh_failed", error=type(error).__name__)
 
 
-async def _end_calls(gateway: Gateway) -> None:
-    calls = tuple(gateway.calls)
+def end_calls() -> tuple[asyncio.Task[Any], ...]:
+    """End every call that is under way, each with an error for its caller and its usage record."""
+    calls = tuple(application.gateway.calls) if application.gateway else ()
     for task in calls:
         task.cancel()
+    return calls
+
+
+async def _end_calls() -> None:
+    calls = end_calls()
     with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(END_SECONDS):
             await asyncio.gather(*calls, return_exceptions=True)

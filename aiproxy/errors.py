@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.errors import CallTimeout, InvalidRequest, NotFound, ServerError
+from providers.errors import CallTimeout, ConnectFailed, InvalidRequest, NotFound, ServerError
 from providers.wire import Change
 
 
@@ -34,6 +34,34 @@ class BreakerOpen(ServerError):
     breaks = False
 
 
+class OutOfTime(CallTimeout):
+    """The whole call took too long, or longer than its caller wanted. That tells nothing about who was asked last."""
+
+    fall_back = False
+    breaks = False
+
+
+class NoSocketLeft(ConnectFailed):
+    """This server has as many connections open as it may; no provider was asked."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+
+class Restarting(ServerError):
+    """The server is told to stop, and its calls have had the time they get."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server is shutting down and had to end this call. Send it again.", retry_after=1
+        )
+
+
 class NotAsItIs(InvalidRequest):
     """The provider's format cannot carry the call as it is, and the caller wants it so or not at all."""
 
@@ -57,4 +85,17 @@ class NotRecorded(ServerError):
         super().__init__(
             "The call could not be recorded, so it was not confirmed. The operator should look at the "
             "database and its disk; then send the call again."
+        )
+
+
+class DiskFull(NotRecorded):
+    """As NotRecorded, and the reason is known."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        ServerError.__init__(
+            self,
+            "The disk of this server is full, so the call could not be recorded and was not confirmed. The operator "
+            "must free some space; then send the call again.",
         )

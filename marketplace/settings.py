@@ -103,6 +103,9 @@ AIM_CONNECT_TIMEOUT = env.seconds("AIM_CONNECT_TIMEOUT", 5.0)
 AIM_FIRST_TOKEN_TIMEOUT = env.seconds("AIM_FIRST_TOKEN_TIMEOUT", 30.0)
 AIM_IDLE_TIMEOUT = env.seconds("AIM_IDLE_TIMEOUT", 60.0)
 AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
+AIM_KEEPALIVE_SECONDS = env.seconds("AIM_KEEPALIVE_SECONDS", 15.0)
+AIM_STALL_SECONDS = env.seconds("AIM_STALL_SECONDS", 60.0, least=1)
+AIM_DRAIN_SECONDS = env.seconds("AIM_DRAIN_SECONDS", 30.0)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
 
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---
@@ -138,7 +141,7 @@ MIDDLEWARE = [
     "marketplace.middleware.ApiRefusalMiddleware",
     "marketplace.middleware.CrossSiteMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "marketplace.middleware.KeptSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from urllib.parse import quote
 from uuid import UUID
 
+from aiproxy.endpoints import wishes
 from aiproxy.endpoints.exchange import Exchange
 from aiproxy.gateway import pipeline
 from aiproxy.gateway.call import Call
@@ -34,7 +35,9 @@ async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat"
 
 async def embeddings(exchange: Exchange, protocol: EmbeddingProtocol) -> None:
     """Answer an embeddings call in a dialect that has them."""
-    await embed(exchange, protocol.parse_embedding(exchange.body), protocol.render_embedding)
+    await embed(
+        exchange, await exchange.parsed(protocol.parse_embedding), protocol.render_embedding
+    )
 
 
 async def embed(
@@ -60,6 +63,7 @@ async def count(exchange: Exchange, request: ChatRequest) -> None:
 
 async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
     async with aclosing(pipeline.chat_stream(exchange.gateway, call, request)) as events:
+        exchange.expect_stream(lambda: exchange.protocol.stream(_context(exchange, call)))
         first = await anext(events)
         context = _context(exchange, call)
         await exchange.begin_stream(exchange.protocol.stream(context), _headers(call))
@@ -81,6 +85,8 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
+        fallback=wishes.fallback(exchange),
+        patience=wishes.patience(exchange),
     )
 
 
@@ -104,13 +110,14 @@ def _integration_id(text: str) -> UUID | None:
 
 
 def _context(exchange: Exchange, call: Call) -> Context:
-    assert call.target is not None
+    """Without a provider where none has been found yet: of a stream that fails after its head has left."""
+    target = call.target
     return Context(
         request_id=exchange.request_id,
         id=exchange.request_id.removeprefix("req_"),
-        model=call.requested_model or call.target.model,
-        provider=call.target.connection.provider.id,
-        integration_id=str(call.target.connection.id),
+        model=call.requested_model or (target.model if target else ""),
+        provider=target.connection.provider.id if target else "",
+        integration_id=str(target.connection.id) if target else "",
         created=int(time.time()),
         style=exchange.style,
         cost=call.cost,
@@ -125,6 +132,8 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-integration": str(call.target.connection.id),
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
+    if call.route and (told := call.route.told(call.place, call.fell)):
+        headers["x-aim-route"] = told
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

@@ -11,15 +11,17 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
+from aiproxy.endpoints import large
 from aiproxy.endpoints.caller import caller_of
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from aiproxy.endpoints.pulse import Pulse
+from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
@@ -27,6 +29,8 @@ from providers.errors import CallError, InvalidRequest, ServerError
 from providers.events import Event, Failed
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 BODY_SECONDS = 10.0
 """A caller that needs longer to send its request is holding a connection, not calling."""
@@ -48,12 +52,15 @@ class Exchange:
     request_id: str
     caller: Caller = field(init=False)
     body: Any = None
+    large: bool = False
     headers: dict[bytes, bytes] = field(default_factory=dict)
     renderer: Renderer | None = None
     started: bool = False
     ended: bool = False
     left: bool = False
+    pulse: Pulse | None = None
     _style: Style | None = None
+    _opening: Callable[[], Renderer] | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -66,6 +73,12 @@ class Exchange:
         if self._style is None:
             self._style = self.protocol.style(self.body)
         return self._style
+
+    async def parsed(self, parse: Callable[..., T], *more: Any, **options: Any) -> T:
+        """``parse(body, *more, **options)``, beside the event loop where the body is large."""
+        if self.large:
+            return await asyncio.to_thread(parse, self.body, *more, **options)
+        return parse(self.body, *more, **options)
 
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()
@@ -84,17 +97,24 @@ class Exchange:
         )
         await self._write(content, more=False)
 
+    def expect_stream(self, opening: Callable[[], Renderer]) -> None:
+        """From now on, and until the end, a caller that hears nothing for a while is told to go on waiting."""
+        if self.protocol.keep_alive:
+            self._opening = opening
+            self.pulse = Pulse(settings.AIM_KEEPALIVE_SECONDS, self._keep_alive)
+
+    async def _keep_alive(self) -> None:
+        """Before the first event this gives the status away: a failure is then an event, yet the call may still be
+        tried again elsewhere, for nothing of an answer has left.
+        """
+        if not self.started:
+            await self._start(200, _stream_headers(Renderer.media_type))
+        await self._write(self.protocol.keep_alive)
+
     async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
         self.renderer = renderer
-        await self._start(
-            200,
-            {
-                "content-type": renderer.media_type,
-                "cache-control": "no-store",
-                "x-accel-buffering": "no",
-                **headers,
-            },
-        )
+        if not self.started:
+            await self._start(200, {**_stream_headers(renderer.media_type), **headers})
 
     async def events(self, events: Iterable[Event]) -> None:
         """Pass on what arrived at once, at once."""
@@ -110,6 +130,8 @@ class Exchange:
         """Tell the caller, in whatever form is still possible."""
         if self.ended:
             return
+        if self.started and self.renderer is None and self._opening is not None:
+            self.renderer = self._opening()
         if self.renderer is not None:
             await self.events((Failed(error),))
             await self.end_stream()
@@ -128,7 +150,15 @@ class Exchange:
 
     async def _write(self, content: bytes, *, more: bool = True) -> None:
         self.ended = not more
+        if self.pulse is not None:
+            self.pulse.moved()
+            if not more:
+                self.pulse.stop()
         await self.send({"type": "http.response.body", "body": content, "more_body": more})
+
+
+def _stream_headers(media_type: str) -> dict[str, str]:
+    return {"content-type": media_type, "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Endpoint:
@@ -154,9 +184,7 @@ class Endpoint:
         except asyncio.CancelledError:
             if not exchange.left:
                 # Answered, so not raised again: the server would log a traceback for each call it ends.
-                await exchange.fail(
-                    ServerError("The server is shutting down. Send the call again.")
-                )
+                await exchange.fail(Restarting())
         except Exception as error:  # a fault of ours must still end in an answer
             log.exception(
                 "call.crashed", request_id=exchange.request_id, error=type(error).__name__
@@ -168,6 +196,8 @@ class Endpoint:
             )
         finally:
             exchange.gateway.calls.discard(task)
+            if exchange.pulse is not None:
+                exchange.pulse.stop()
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.scope["method"] != self.method:
@@ -178,7 +208,12 @@ class Endpoint:
         exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
         if self.method == "POST":
-            exchange.body = parse_json(await read_body(exchange))
+            content = await read_body(exchange)
+            exchange.large = large.is_large(content)
+            if exchange.large:
+                exchange.body = await large.decoded(content, parse_json)
+            else:
+                exchange.body = parse_json(content)
         with leaving_cancels(exchange):
             await self.handler(exchange)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,15 +18,19 @@ CHARACTERS_PER_TOKEN = 4
 """For estimates only; a provider's own count always wins."""
 
 
-def charge(call: Call, usage: Usage | None, received: int = 0) -> None:
+def charge(call: Call, usage: Usage | None, received: int = 0, *, counted: bool = True) -> None:
     """Note on ``call`` what it used and cost. Without the provider's count it is estimated from the bytes sent
-    and the ``received`` characters, and marked so.
+    and the ``received`` characters, and marked so. ``counted`` is whether its count covers all that was received:
+    a stream that ends early has often told its input alone.
     """
-    if usage is not None:
+    output = -(-received // CHARACTERS_PER_TOKEN)
+    if usage is not None and (counted or usage.output_tokens >= output):
         call.usage, call.usage_source = usage, "provider"
+    elif usage is not None:
+        call.usage, call.usage_source = replace(usage, output_tokens=output), "estimated"
     elif received or call.finish:
         sent = len(call.sent.content() or b"") if call.sent else 0
-        call.usage = Usage(sent // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN))
+        call.usage = Usage(sent // CHARACTERS_PER_TOKEN, output)
         call.usage_source = "estimated"
     if call.usage is not None and call.target is not None:
         call.cost, call.price_source = price(call.target, call.model, call.usage, call.at)

@@ -11,7 +11,7 @@ from aiproxy.gateway.call import Call, Target
 from aiproxy.upstream.send import Streamed
 from providers.adapters.base import StreamParser
 from providers.errors import CallError
-from providers.events import Accumulator, Event, Started
+from providers.events import Accumulator, Event, Started, UsageReported
 
 DRAIN_SECONDS = 0.05
 """How long to wait, after the last event, for the provider to close its body, so that the connection is reused."""
@@ -27,11 +27,13 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
     parser = target.adapter.stream(target.host)
     seen = Accumulator()
     greeting: list[Event] = []
+    last: Event | None = None
     chunks = aiter(streamed)
     try:
         while not seen.over:
-            events, open_still = await _next(chunks, parser)
+            events, open_still = await _next(streamed, chunks, parser)
             given = _given(events, seen)
+            last = given[-1] if given else last
             if any(not isinstance(event, Started) for event in given):
                 if call.first_event_at is None:
                     call.first_event_at = time.monotonic()
@@ -52,15 +54,22 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
         response = seen.response()
         call.model = response.model
         call.finish = response.finish if seen.ended else ""
-        billing.charge(call, seen.usage, seen.text_length)
+        counted = seen.ended or isinstance(last, UsageReported)
+        billing.charge(call, seen.usage, seen.text_length, counted=counted)
 
 
-async def _next(chunks: AsyncIterator[bytes], parser: StreamParser) -> tuple[list[Event], bool]:
+async def _next(
+    streamed: Streamed, chunks: AsyncIterator[bytes], parser: StreamParser
+) -> tuple[list[Event], bool]:
     """The events of what arrives next, and whether more may come."""
+    heard = parser.heard
     try:
-        return list(parser.feed(await anext(chunks))), True
+        events = parser.feed(await anext(chunks))
     except StopAsyncIteration:
         return list(parser.close()), False
+    if parser.heard != heard:
+        streamed.alive()
+    return list(events), True
 
 
 def _given(events: list[Event], seen: Accumulator) -> list[Event]:

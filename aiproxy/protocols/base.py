@@ -41,6 +41,8 @@ class Style:
     """Members of a Responses request, which the answer repeats."""
     strict: bool = False
     """Our own dialect's ``strict``: refuse the call rather than change anything of it."""
+    fallback: tuple[str, ...] = ()
+    """Our own dialect's ``fallback``: models to turn to when the first one fails."""
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ class Protocol(ABC):
     """One client dialect."""
 
     name: ClassVar[str]
+    keep_alive: ClassVar[bytes] = b": keep-alive\n\n"
+    """What a silent stream says so that nobody takes it for dead; empty where clients would not understand it."""
 
     @abstractmethod
     def parse_request(self, body: Json) -> ChatRequest:

@@ -5,7 +5,7 @@ not at what was typed: a literal address before the request (aiohttp asks no res
 its answers arrive, and what aiohttp then dials are exactly the answers that were checked. Its cache holds
 checked answers only.
 
-Errors are httpx's, plus the three ``ConnectError`` below. None of them refers to an aiohttp error, not even as
+Errors are httpx's, plus the four ``ConnectError`` below. None of them refers to an aiohttp error, not even as
 its context: those carry the request's headers, and with them the key.
 
     httpx.ConnectError, ConnectTimeout    nothing was sent
@@ -16,12 +16,14 @@ its context: those carry the request's headers, and with them the key.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 
 import aiohttp
 import httpx
@@ -29,6 +31,7 @@ import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp import AiohttpTransport
 
+from aiproxy.upstream.names import LookUps
 from providers.endpoint import PrivateEndpoints
 
 DNS_SECONDS = 5.0
@@ -37,6 +40,7 @@ KEEP_ALIVE_SECONDS = 30.0
 CONNECTIONS = 1000
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 16 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 
 Allowed = Callable[[], PrivateEndpoints]
 """Asked at every call, so that a change of the settings holds at once."""
@@ -56,6 +60,10 @@ class AddressRefused(httpx.ConnectError):
     """The guard does not let us dial this."""
 
 
+class NoSocketLeft(httpx.ConnectError):
+    """This process may open no further connection; the other side has nothing to do with it."""
+
+
 class _NotPermitted(OSError):
     """What the resolver says inside aiohttp, which lets only an OSError through as what it is."""
 
@@ -65,11 +73,12 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
+        self._look_ups = LookUps()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        addresses = await _look_up(host, port, family)
+        addresses = await self._look_up(host, port, family)
         allowed = self._allowed()
         if not all(
             allowed.permits(host, port, ipaddress.ip_address(address.partition("%")[0]))
@@ -84,24 +93,22 @@ class GuardedResolver(AbstractResolver):
             for family, address in addresses
         ]
 
+    async def _look_up(self, host: str, port: int, family: int) -> list[tuple[int, str]]:
+        try:
+            async with asyncio.timeout(DNS_SECONDS):
+                found = await self._look_ups.addresses(host, port, family)
+        except TimeoutError:
+            raise OSError(None, "the name server did not answer") from None
+        except UnicodeError:
+            raise OSError(None, "not a host name") from None
+        internet = (socket.AF_INET, socket.AF_INET6)
+        addresses = [(int(kind), str(where[0])) for kind, *_, where in found if kind in internet]
+        if not addresses:
+            raise OSError(None, "the name has no address")
+        return addresses
+
     async def close(self) -> None:
         """Nothing to let go of."""
-
-
-async def _look_up(host: str, port: int, family: int) -> list[tuple[int, str]]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(DNS_SECONDS):
-            found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise OSError(None, "the name server did not answer") from None
-    except UnicodeError:
-        raise OSError(None, "not a host name") from None
-    internet = (socket.AF_INET, socket.AF_INET6)
-    addresses = [(int(kind), str(where[0])) for kind, *_, where in found if kind in internet]
-    if not addresses:
-        raise OSError(None, "the name has no address")
-    return addresses
 
 
 class GuardedTransport(AiohttpTransport):
@@ -161,7 +168,7 @@ class GuardedTransport(AiohttpTransport):
         self._check(url)
         failure: httpx.TransportError
         try:
-            return await self._session.request(
+            response = await self._session.request(
                 method,
                 url,
                 headers=headers,
@@ -171,6 +178,11 @@ class GuardedTransport(AiohttpTransport):
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translated(error)
+        else:
+            if sum(map(len, chain.from_iterable(response.raw_headers))) <= MAX_HEAD_BYTES:
+                return response
+            response.close()
+            failure = httpx.RemoteProtocolError("the head of the answer is too large")
         raise failure  # outside of `except`, so that it has no context
 
     def _check(self, url: yarl.URL) -> None:
@@ -243,6 +255,8 @@ def _translated(error: Exception) -> httpx.TransportError:
             return TlsFailed(_certificate_problem(error.certificate_error))
         case aiohttp.ClientConnectorSSLError():
             return TlsFailed(error.os_error.strerror or "no TLS")
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=errno.EMFILE | errno.ENFILE)):
+            return NoSocketLeft("too many open files")
         case aiohttp.ClientConnectorError():
             return httpx.ConnectError(error.os_error.strerror or type(error.os_error).__name__)
         case aiohttp.ConnectionTimeoutError():

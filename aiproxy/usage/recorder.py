@@ -18,10 +18,10 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
-from aiproxy.errors import NotRecorded
+from aiproxy.errors import DiskFull, NotRecorded
 from aiproxy.usage import rollups, row
 from aiproxy.usage.row import Row
-from integrations import access
+from integrations import access, disk
 from integrations.models import AccessToken, Integration
 from providers.rate_limits import RateLimitState
 
@@ -52,7 +52,7 @@ class _Entry:
         if error is None:
             self.done.set_result(None)
         else:
-            self.done.set_exception(NotRecorded())
+            self.done.set_exception(DiskFull() if disk.is_full(error) else NotRecorded())
 
 
 class Recorder:
@@ -144,7 +144,12 @@ class Recorder:
 
     def _report(self, error: Exception | None, records: int) -> None:
         if error is not None:
-            log.error("usage.not_recorded", records=records, error=type(error).__name__)
+            log.error(
+                "usage.not_recorded",
+                records=records,
+                error=type(error).__name__,
+                disk_full=disk.is_full(error),
+            )
             self._said.clear()
 
     def _insert(self, records: list[Row]) -> None:

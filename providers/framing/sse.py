@@ -44,6 +44,8 @@ class SSESplitter:
         self._data: list[str] = []
         self._size = 0
         self.stray = ""
+        self.comments = 0
+        """How many have come: a host sends them to show that it is alive."""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The frames that ``data`` completes; consume them all. Raises ServerError beyond the
@@ -79,6 +81,7 @@ class SSESplitter:
             yield from self._dispatch()
             return
         if line.startswith(":"):
+            self.comments += 1
             return
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")

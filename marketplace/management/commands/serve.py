@@ -16,17 +16,12 @@ from django.db import DatabaseError
 
 from integrations.errors import KeyRingError
 from marketplace import first_run, start
-from marketplace.protocol import LimitedHeads
+from marketplace.draining import DrainingServer, patience
+from marketplace.protocol import LimitedStalls, Listener, drop_the_gone
 from marketplace.settings import bound_to
 
-Listener = Any
-"""A listening socket. Its class is not named: whoever names it could connect, and only aiproxy/upstream may."""
 
-GRACE = 10
-"""Seconds that answers under way get to finish once the server is told to stop."""
-
-
-class Server(uvicorn.Server):
+class Server(DrainingServer):
     """Calls ``ready`` once it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
@@ -71,7 +66,7 @@ class Command(BaseCommand):
     def run(self, listener: Listener, line: str) -> None:
         config = uvicorn.Config(
             "marketplace.asgi:application",  # by name: it reads settings when imported, so not before bound_to()
-            http=LimitedHeads,
+            http=LimitedStalls,
             ws="none",
             lifespan="on",
             log_config=None,
@@ -79,7 +74,7 @@ class Command(BaseCommand):
             server_header=False,
             proxy_headers=False,  # marketplace.edge looks behind proxies, as far as they are trusted
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=patience(),
         )
         # After a clean stop uvicorn raises the signal again, for the handlers it found. These let us exit with 0.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -106,11 +101,13 @@ def listen(host: str, port: int) -> Listener:
         raise CommandError(f"{port} is not a port. Choose one between 1 and 65535.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except socket.gaierror:
         raise CommandError(f"{host} is not an address of this machine.") from None
     except OSError as error:
         raise CommandError(_why_not(error, host, port)) from None
+    drop_the_gone(listener)
+    return listener
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
