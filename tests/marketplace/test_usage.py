@@ -6,9 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from aiproxy.usage import analytics
 from tests.factories import make_call, make_integration
 
 
@@ -177,3 +180,60 @@ def test_call_shows_what_was_changed(alice, alice_client):
 def test_strict_call_shows_what_would_have_been_changed(alice, alice_client):
     call = record(alice, changes=["dropped seed: no"], outcome="invalid_request", attempts=0)
     assert "What would have been changed" in page(alice_client, "call", call.pk)
+
+
+# --- Millions of calls ---
+
+
+@pytest.fixture
+def much(alice, openai):
+    """Calls of three months, and their queries by page."""
+    for days in range(90):
+        record(alice, openai, at=timezone.now() - timedelta(days=days))
+    return analytics.calls(alice)[45]
+
+
+PAGES = {
+    "home": lambda call: reverse("home"),
+    "usage": lambda call: reverse("usage"),
+    "older": lambda call: (
+        f"{reverse('usage')}?before={call.at.timestamp() * 1e6:.0f}-{call.pk.hex}"
+    ),
+    "tab": lambda call: reverse("integration-usage", args=[call.integration_id]),
+    "call": lambda call: reverse("call", args=[call.pk]),
+    "summary": lambda call: "/api/usage/summary",
+    "since": lambda call: f"/api/usage/summary?since={call.at:%Y-%m-%dT%H:%M:%SZ}",
+    "calls": lambda call: f"/api/usage/calls?integrationId={call.integration_id}",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_reads_a_few_calls_and_never_counts_them(alice_client, much, name):
+    url = PAGES[name](much)
+    alice_client.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        assert alice_client.get(url).status_code == 200
+    asked = [query["sql"] for query in queries]
+    assert len(asked) <= 12
+    for sql in asked:
+        if '"aiproxy_usagerecord"' not in sql:
+            continue
+        assert not re.search(r"COUNT\(|SUM\(|OFFSET", sql)
+        assert re.search(r'LIMIT \d+$|"aiproxy_usagerecord"."id" = ', sql)
+        assert re.search(r'"aiproxy_usagerecord"."owner_id" = ', sql)
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plan")
+def test_a_page_finds_usage_by_an_index(alice_client, much, name):
+    url = PAGES[name](much)
+    with CaptureQueriesContext(connection) as queries:
+        alice_client.get(url)
+    asked = [query["sql"] for query in queries if "aiproxy_usage" in query["sql"]]
+    assert asked
+    for sql in asked:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = [step[-1] for step in cursor.fetchall()]
+        assert not [step for step in plan if step.startswith("SCAN")], plan
+        assert "USE TEMP B-TREE FOR ORDER BY" not in plan
