@@ -159,7 +159,7 @@ def visit(client: Any, url: str, headers: dict[str, str]) -> Any:
 
 
 def timed(client: Any, url: str, headers: dict[str, str]) -> tuple[float, float]:
-    """Milliseconds on the clock and of this processor; the connection is closed, as the server does after each request."""
+    """Milliseconds on the clock and of this processor; with closing the connection, as the server does."""
     began, used = time.perf_counter(), time.process_time()
     visit(client, url, headers).close()
     return (time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000
