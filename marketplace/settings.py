@@ -105,6 +105,8 @@ AIM_IDLE_TIMEOUT = env.seconds("AIM_IDLE_TIMEOUT", 60.0)
 AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
 
+AIM_CACHE_BYTES = env.integer("AIM_CACHE_BYTES", 64 * 2**20, least=0, most=2**36)
+
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---
 
 AIM_PAGE_BODY_BYTES = 2**20

@@ -11,6 +11,7 @@ from uuid import UUID
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
+from providers.chat import ChatResponse
 from providers.rate_limits import RateLimitState
 from providers.usage import Usage
 from providers.wire import Change, WireRequest
@@ -26,6 +27,19 @@ class Target:
     host: Host
 
 
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """What the caller says of the cache. ``seconds`` None leaves it to the integration, 0 is not at all; without
+    ``read`` the call is made in any case, and its answer kept.
+    """
+
+    seconds: int | None = None
+    read: bool = True
+
+
+UNSAID = Caching()
+
+
 @dataclass(slots=True)
 class Call:
     """One call from its arrival to its bill. The steps fill in what they learn."""
@@ -39,6 +53,7 @@ class Call:
     integration_id: UUID | None = None
     strict: bool = False
     """Refuse the call rather than change anything of it."""
+    caching: Caching = UNSAID
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
 
@@ -57,3 +72,11 @@ class Call:
     usage_source: str = "none"
     cost: Decimal | None = None
     price_source: str = ""
+    answer: ChatResponse | None = None
+    """What a stream said, once it has come to its end."""
+    cache_age: float | None = None
+    """Seconds since the answer was given for the first time, where it comes from the cache."""
+
+    @property
+    def cached(self) -> bool:
+        return self.cache_age is not None

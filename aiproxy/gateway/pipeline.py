@@ -1,6 +1,6 @@
 """The whole journey of a call, top to bottom.
 
-routes → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one usage
+routes → cache → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one usage
 record, committed before the caller sees the end. Once an event has left there is no second attempt.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TypeVar
 
-from aiproxy.gateway import billing, defaults, routing
+from aiproxy.gateway import billing, cache, defaults, replay, routing
 from aiproxy.gateway.attempts import Once, first_good
 from aiproxy.gateway.call import Call, Target
 from aiproxy.gateway.outcome import breaker_of, judged, recorded
@@ -34,9 +34,13 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
         return target.adapter.parse(reply, target.host)
 
     async with recorded(gateway, call):
-        response = await _answered(gateway, call, once)
-        call.model, call.finish = response.model, response.finish
-        billing.charge(call, response.usage, len(response.text))
+        targets = await _targets(call)
+        response = await cache.find(gateway, call, targets, request, ChatResponse)
+        if response is None:
+            response = await _answered(gateway, call, targets, once)
+            call.model, call.finish = response.model, response.finish
+            billing.charge(call, response.usage, len(response.text))
+    await cache.keep(gateway, call, request, response)
     return response
 
 
@@ -50,12 +54,19 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
         return await begin(gateway, call, target, wire)
 
     async with recorded(gateway, call):
-        begun = await first_good(gateway.guards, call, await _targets(call), once)
-        async with begun.stack, judged(gateway, call):
-            if begun.first is not None:
-                yield begun.first
-                async for event in begun.events:
-                    yield event
+        targets = await _targets(call)
+        known = await cache.find(gateway, call, targets, request, ChatResponse)
+        if known is not None:
+            for event in replay.events(known):
+                yield event
+        else:
+            begun = await first_good(gateway.guards, call, targets, once)
+            async with begun.stack, judged(gateway, call):
+                if begun.first is not None:
+                    yield begun.first
+                    async for event in begun.events:
+                        yield event
+    await cache.keep(gateway, call, request, call.answer)
     yield Ended()
 
 
@@ -68,9 +79,13 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
         return target.adapter.parse_embedding(reply, target.host)
 
     async with recorded(gateway, call):
-        response = await _answered(gateway, call, once)
-        call.model, call.finish = response.model, "stop"
-        billing.charge(call, response.usage)
+        targets = await _targets(call)
+        response = await cache.find(gateway, call, targets, request, EmbeddingResponse)
+        if response is None:
+            response = await _answered(gateway, call, targets, once)
+            call.model, call.finish = response.model, "stop"
+            billing.charge(call, response.usage)
+    await cache.keep(gateway, call, request, response)
     return response
 
 
@@ -89,7 +104,7 @@ async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int
         return adapter.parse_count(reply, target.host), False
 
     async with recorded(gateway, call):
-        counted = await _answered(gateway, call, once)
+        counted = await _answered(gateway, call, await _targets(call), once)
         call.finish = "stop"
     return counted
 
@@ -99,8 +114,8 @@ async def _targets(call: Call) -> list[Target]:
     return routing.targets(connections, call.caller, call.requested_model, call.integration_id)
 
 
-async def _answered(gateway: Gateway, call: Call, once: Once[T]) -> T:
+async def _answered(gateway: Gateway, call: Call, targets: list[Target], once: Once[T]) -> T:
     """A whole exchange with the first target that answers."""
-    answer = await first_good(gateway.guards, call, await _targets(call), once)
+    answer = await first_good(gateway.guards, call, targets, once)
     breaker_of(gateway, call).succeeded()
     return answer

@@ -6,8 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
+
 from aiproxy.gateway.attempts import Guards
 from aiproxy.state.redis import Redis
+from aiproxy.state.shelf import Shelf
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -23,5 +26,7 @@ class Gateway:
     redis: Redis | None = None
     """What all workers know together; None where this process is the only one, or they share the database alone."""
     guards: Guards = field(default_factory=Guards)
+    answers: Shelf = field(default_factory=lambda: Shelf(settings.AIM_CACHE_BYTES))
+    """What ``cache`` keeps where there is no Redis."""
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
     """The calls under way. Those that outlive the shutdown are cancelled, so that each leaves its record."""

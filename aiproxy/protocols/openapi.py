@@ -348,6 +348,8 @@ for _path, _item in paths.items():
     for _operation_ in _item.values():
         if _path.startswith(_GEMINI):
             _operation_["parameters"] = [*_operation_["parameters"], {**_NAMED, "example": _MODEL}]
+        if "requestBody" in _operation_ and "count" not in _path:
+            _operation_["parameters"].append({"$ref": "#/components/parameters/Cache"})
 paths["/v1/models"]["get"]["parameters"] = []
 paths["/v1/models/{id}"]["get"]["parameters"] = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": _MODEL}
@@ -363,6 +365,20 @@ components: Object = {
             "description": "`true` refuses the call, before anything is sent, if the provider's format cannot carry "
             "all of it as it is. Without it the header `x-aim-changes` of the answer tells what was changed.",
             "schema": {"type": "string", "enum": ["true", "false"]},
+        },
+        "Cache": {
+            "name": "X-Aim-Cache",
+            "in": "header",
+            "required": False,
+            "description": "`true` keeps the answer for an hour and gives it again to the same call; a number says for "
+            "how many seconds. `refresh` calls the provider again and keeps the new answer, `false` keeps nothing. "
+            "Without it the integration's own setting holds. The answer's header `x-aim-cache` is `hit` or `miss`.",
+            "schema": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 2_592_000},
+                    {"type": "string", "enum": ["true", "false", "refresh"]},
+                ]
+            },
         },
         "IntegrationId": {
             "name": "X-Integration-Id",
