@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from django.conf import settings
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aiproxy.endpoints import anthropic, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
@@ -60,6 +60,14 @@ routes = Router(
 )
 
 
+_fixed: dict[str, ASGIApp] = {
+    route.path: route.app
+    for route in routes.routes
+    if isinstance(route, Route) and "{" not in route.path
+}
+"""Addresses without a variable part, which need no search: Starlette tries one pattern after the other."""
+
+
 class Application:
     def __init__(self) -> None:
         self.gateway: Gateway | None = None
@@ -70,7 +78,7 @@ class Application:
                 "The gateway has not been started: run aiproxy.app.lifespan around the server."
             )
         scope["aim.gateway"] = self.gateway
-        await routes(scope, receive, send)
+        await _fixed.get(scope["path"], routes)(scope, receive, send)
 
 
 application = Application()

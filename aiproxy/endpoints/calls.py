@@ -73,11 +73,11 @@ async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
         first = await anext(events)
         context = _context(exchange, call)
         await exchange.begin_stream(exchange.protocol.stream(context), _headers(call))
-        await exchange.event(first)
-        async for event in events:
-            if isinstance(event, Ended):
+        await exchange.events(first)
+        async for some in events:
+            if isinstance(some[0], Ended):
                 context.cost = call.cost
-            await exchange.event(event)
+            await exchange.events(some)
     await exchange.end_stream()
 
 

@@ -7,10 +7,9 @@ goes wrong into the error object of the caller's dialect, as an HTTP status or a
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import random
 import re
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 BODY_SECONDS = 10.0
 """A caller that needs longer to send its request is holding a connection, not calling."""
+
+WATCH_AFTER_SECONDS = 0.02
 
 Handler = Callable[["Exchange"], Awaitable[None]]
 Headers = Mapping[str, str]
@@ -95,9 +96,10 @@ class Exchange:
             },
         )
 
-    async def event(self, event: Event) -> None:
+    async def events(self, events: Iterable[Event]) -> None:
+        """Pass on what arrived at once, at once."""
         assert self.renderer is not None
-        data = self.renderer.render(event)
+        data = b"".join(map(self.renderer.render, events))
         if data:
             await self._write(data)
 
@@ -109,7 +111,7 @@ class Exchange:
         if self.ended:
             return
         if self.renderer is not None:
-            await self.event(Failed(error))
+            await self.events((Failed(error),))
             await self.end_stream()
         elif not self.started:
             status, body, headers = self.protocol.render_error(error, self.request_id)
@@ -177,13 +179,13 @@ class Endpoint:
         exchange.headers = dict(raw)
         if self.method == "POST":
             exchange.body = parse_json(await read_body(exchange))
-        async with leaving_cancels(exchange):
+        with leaving_cancels(exchange):
             await self.handler(exchange)
 
 
 def request_id(scope: Scope) -> str:
     """The id the server's door gave the request; a new one where there is no door (tests of this app alone)."""
-    return scope.get("aim.request_id") or f"req_{secrets.token_hex(12)}"
+    return scope.get("aim.request_id") or f"req_{random.getrandbits(96):024x}"
 
 
 async def read_body(exchange: Exchange) -> bytes:
@@ -237,24 +239,38 @@ def parse_json(content: bytes) -> Any:
         raise InvalidRequest(f"The request body is not valid JSON{place}.") from None
 
 
-@contextlib.asynccontextmanager
-async def leaving_cancels(exchange: Exchange) -> AsyncIterator[None]:
-    """While inside, the caller's leaving cancels this task, and with it the provider's call."""
-    task = asyncio.current_task()
-    assert task is not None
+class leaving_cancels:  # used as a context manager, as asyncio.timeout is
+    """While inside, the caller's leaving cancels this task, and with it the provider's call.
 
-    async def watch() -> None:
-        while (await exchange.receive())["type"] != "http.disconnect":
+    The watch begins a moment later, so that a call that is over by then costs no second task.
+    """
+
+    __slots__ = ("exchange", "handle", "task", "watcher")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task = task
+        self.handle = task.get_loop().call_later(WATCH_AFTER_SECONDS, self._begin)
+
+    def __exit__(self, *_: object) -> None:
+        self.handle.cancel()
+        if self.watcher is not None:
+            self.watcher.cancel()
+
+    def _begin(self) -> None:
+        self.watcher = self.task.get_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self.exchange.receive())["type"] != "http.disconnect":
             pass
-        if not exchange.ended:
-            exchange.left = True
-            task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
+        if not self.exchange.ended:
+            self.exchange.left = True
+            self.task.cancel()
 
 
 def _log(exchange: Exchange, error: CallError) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from aiproxy.gateway.call import Call, Target
 from aiproxy.models import UsageRecord
+from aiproxy.usage.row import Row
 from providers.errors import CallError, Cancelled, ServerError
 from providers.usage import Usage, cost
 
@@ -49,13 +50,13 @@ def price(
     return None, ""
 
 
-def record(call: Call, error: BaseException | None) -> UsageRecord:
+def record(call: Call, error: BaseException | None) -> Row:
     """The row for a call that has ended, with ``error`` or well."""
     failure = _as_call_error(error)
     usage = call.usage or Usage()
     connection = call.target.connection if call.target else None
     end = time.monotonic()
-    return UsageRecord(
+    return Row(
         at=call.at,
         owner_id=call.caller.user_id,
         token_id=call.caller.token_id,

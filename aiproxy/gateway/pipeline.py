@@ -44,9 +44,11 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
     return response
 
 
-async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> AsyncGenerator[Event]:
-    """The events of an answer, of which ``Ended`` is the last. Every failure raises CallError; before the first
-    event has been given, nothing has left for the caller and the failure can still become an HTTP status.
+async def chat_stream(
+    gateway: Gateway, call: Call, request: ChatRequest
+) -> AsyncGenerator[list[Event]]:
+    """The events of an answer as they arrive, of which ``Ended`` is the last. Every failure raises CallError; before
+    the first events have been given, nothing has left for the caller and the failure can still become an HTTP status.
     """
 
     async def once(target: Target) -> Begun:
@@ -57,17 +59,17 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
         targets = await _targets(call)
         known = await cache.find(gateway, call, targets, request, ChatResponse)
         if known is not None:
-            for event in replay.events(known):
-                yield event
+            yield list(replay.events(known))
         else:
             begun = await first_good(gateway.guards, call, targets, once)
-            async with begun.stack, judged(gateway, call):
-                if begun.first is not None:
-                    yield begun.first
-                    async for event in begun.events:
-                        yield event
+            async with begun.stack:
+                with judged(gateway, call):
+                    if begun.first:
+                        yield begun.first
+                        async for events in begun.events:
+                            yield events
     await cache.keep(gateway, call, request, call.answer)
-    yield Ended()
+    yield [Ended()]
 
 
 async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> EmbeddingResponse:

@@ -11,9 +11,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Protocol
 
+import aiohttp
 import httpx
+import yarl
 
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
@@ -240,13 +242,8 @@ async def _begin(
         answer = sandbox.Exchange(request)
         return Head(answer.status, answer.headers, answer)
     proven = await prove(upstream.google, connection, request, timeouts.connect)
-    response = await upstream.exchange(_http(connection, proven.request, timeouts))
-    head = Head(
-        response.status_code,
-        _plain(response.headers),
-        cast(Body, response.stream),
-        proven.secrets,
-    )
+    response = await _exchange(upstream, connection, proven.request, timeouts.connect)
+    head = Head(response.status, _plain(response), transport.Body(response), proven.secrets)
     try:
         _check(head, connection)
     except CallError:
@@ -255,41 +252,41 @@ async def _begin(
     return head
 
 
-def _http(connection: Connection, signed: WireRequest, timeouts: Timeouts) -> httpx.Request:
+async def _exchange(
+    upstream: Upstream, connection: Connection, signed: WireRequest, connect: float
+) -> aiohttp.ClientResponse:
     content = signed.content()
     headers = dict(_HEADERS)
     if content is not None:
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in signed.headers.items()}
     headers["accept-encoding"] = "identity"  # a reply of 1 MB must not become one of 2 GB
-    address = connection.endpoint.join(signed.path)
-    try:
-        url = httpx.URL(address) if connection.auth.place == "query" else _url(address)
-        return httpx.Request(
-            signed.method,
-            url,
-            headers=headers,
-            content=content,
-            extensions={"timeout": {"connect": timeouts.connect}},
-        )
-    except UnicodeError:  # it holds the header it complains about
-        problem = (
+    if not all(map(str.isascii, headers.values())):
+        raise InvalidRequest(
             "An extra header of the integration holds a character that cannot be sent. Change it."
         )
-    except httpx.InvalidURL:
-        problem = "Base URL and model together make no address. Check both."
-    raise InvalidRequest(problem)
+    address = connection.endpoint.join(signed.path)
+    url = _parsed(address) if connection.auth.place == "query" else _url(address)
+    if url is None:
+        raise InvalidRequest("Base URL and model together make no address. Check both.")
+    return await upstream.call(signed.method, url, headers, content, connect)
 
 
-@lru_cache(maxsize=512)
-def _url(address: str) -> httpx.URL:
-    """Parsed once; never called with an address that carries a key."""
-    return httpx.URL(address)
+def _parsed(address: str) -> yarl.URL | None:
+    """None for what is no address; the error that httpx raises then would hold it."""
+    try:
+        return yarl.URL(str(httpx.URL(address)), encoded=True)
+    except (httpx.InvalidURL, UnicodeError):
+        return None
 
 
-def _plain(headers: httpx.Headers) -> dict[str, str]:
+_url = lru_cache(maxsize=512)(_parsed)
+"""Never called with an address that carries a key."""
+
+
+def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
     plain: dict[str, str] = {}
-    for raw_name, raw_value in headers.raw:
+    for raw_name, raw_value in response.raw_headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         plain[name] = f"{plain[name]}, {value}" if name in plain else value
     return plain
