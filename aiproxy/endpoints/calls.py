@@ -82,7 +82,7 @@ async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
 
 
 def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = False) -> Call:
-    return Call(
+    exchange.call = Call(
         request_id=exchange.request_id,
         caller=exchange.caller,
         dialect=exchange.protocol.name,
@@ -93,6 +93,7 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         caching=_caching(exchange.header("x-aim-cache")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
     )
+    return exchange.call
 
 
 def _flag(exchange: Exchange, name: str) -> bool:

@@ -53,8 +53,10 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], policy:
             retry_after=wait,
             provider=target.connection.provider.id,
         )
+    before, call.spent = call.spent, True
     try:
         return await retry.attempt(lambda: once(target), policy, guards.budget)
     except BaseException as error:
+        call.spent = before or retry.may_have_run(error)
         verdict(breaker, error, time.monotonic())
         raise

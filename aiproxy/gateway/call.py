@@ -62,6 +62,8 @@ class Call:
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
     attempts: int = 0
+    spent: bool = False
+    """Whether a provider may have done work for it."""
     sent: WireRequest | None = None
     sent_at: float | None = None
     first_event_at: float | None = None

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState
 from providers.errors import (
     CallError,
     CallTimeout,
+    ContentBlocked,
     NetworkError,
     Overloaded,
     RateLimited,
@@ -69,6 +70,13 @@ def is_safe(error: BaseException) -> bool:
             return error.retryable and (error.upstream_status or 0) >= 500
         case _:
             return False
+
+
+def may_have_run(error: BaseException) -> bool:
+    """Whether a provider may have done the work of a call that ended so. Most refusals prove that it has not."""
+    if not isinstance(error, CallError):
+        return True
+    return error.sent and (error.status >= 500 or isinstance(error, ContentBlocked))
 
 
 def worth_it(error: BaseException, policy: Policy) -> bool:
