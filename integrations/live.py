@@ -76,6 +76,8 @@ class Connection:
     mapping: CustomMapping | BadMapping | None = None
     """The owner's own, where the provider's format is left to the owner."""
     policy: CallPolicy = policy.USUAL
+    edited: str = ""
+    """Another text after each edit, for what is remembered of earlier answers."""
 
 
 class _Memory:
@@ -166,6 +168,7 @@ def connect(integration: Integration) -> Connection:
         broken=broken,
         mapping=_mapping(integration.mapping),
         policy=policy.read(integration.policy),
+        edited=integration.updated_at.isoformat(),
     )
 
 
@@ -374,7 +377,7 @@ async def _digests(token_text: str) -> tuple[str, ...]:
 
 
 async def in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Off the event loop, in Django's thread, on a connection that is alive."""
+    """What the function gives, called off the event loop, in Django's thread, on a connection that is alive."""
 
     def guarded() -> R:
         _close_old_connections()

@@ -126,6 +126,8 @@ AIM_STALL_SECONDS = env.seconds("AIM_STALL_SECONDS", 60.0, least=1)
 AIM_DRAIN_SECONDS = env.seconds("AIM_DRAIN_SECONDS", 30.0)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
 
+AIM_CACHE_BYTES = env.integer("AIM_CACHE_BYTES", 64 * 2**20, least=0, most=2**36)
+
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---
 
 AIM_PAGE_BODY_BYTES = 2**20

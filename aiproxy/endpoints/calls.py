@@ -10,13 +10,23 @@ from uuid import UUID
 
 from aiproxy.endpoints import wishes
 from aiproxy.endpoints.exchange import Exchange
-from aiproxy.gateway import pipeline
-from aiproxy.gateway.call import Call
+from aiproxy.gateway import cache, pipeline
+from aiproxy.gateway.call import UNSAID, Caching, Call
 from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject
+from integrations.policy import NUMBERS
 from providers.chat import ChatRequest
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.errors import InvalidRequest
 from providers.events import Ended
+
+CACHE_SECONDS = 3_600
+"""For how long an answer is kept when the caller does not say."""
+
+_CACHING = {
+    "true": Caching(CACHE_SECONDS),
+    "false": Caching(0),
+    "refresh": Caching(CACHE_SECONDS, read=False),
+}
 
 
 async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat") -> None:
@@ -76,7 +86,7 @@ async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
 
 
 def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = False) -> Call:
-    return Call(
+    exchange.call = Call(
         request_id=exchange.request_id,
         caller=exchange.caller,
         dialect=exchange.protocol.name,
@@ -84,10 +94,12 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         requested_model=model,
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
+        caching=_caching(exchange.header("x-aim-cache")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
         patience=wishes.patience(exchange),
     )
+    return exchange.call
 
 
 def _flag(exchange: Exchange, name: str) -> bool:
@@ -95,6 +107,22 @@ def _flag(exchange: Exchange, name: str) -> bool:
     if text not in ("", "true", "false"):
         raise InvalidRequest(f"{name} must be true or false.", param=name)
     return text == "true"
+
+
+def _caching(text: str) -> Caching:
+    """``X-Aim-Cache``: seconds, or a word."""
+    if not text:
+        return UNSAID
+    word = text.lower()
+    if word in _CACHING:
+        return _CACHING[word]
+    longest = NUMBERS["cacheSeconds"][2]
+    if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= longest):
+        raise InvalidRequest(
+            f"X-Aim-Cache must be true, false, refresh, or a number of seconds up to {longest:.0f}.",
+            param="X-Aim-Cache",
+        )
+    return Caching(int(word))
 
 
 def _integration_id(text: str) -> UUID | None:
@@ -134,6 +162,8 @@ def _headers(call: Call) -> dict[str, str]:
     }
     if call.route and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
+    if said := cache.told(call):
+        headers |= said
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

@@ -18,10 +18,11 @@ import structlog
 from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
-from aiproxy.endpoints import large
+from aiproxy.endpoints import large, repeating
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.pulse import Pulse
 from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
+from aiproxy.gateway.call import Call
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
@@ -54,6 +55,7 @@ class Exchange:
     body: Any = None
     large: bool = False
     headers: dict[bytes, bytes] = field(default_factory=dict)
+    call: Call | None = None
     renderer: Renderer | None = None
     started: bool = False
     ended: bool = False
@@ -83,18 +85,24 @@ class Exchange:
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()
 
+    def send_through(self, send: Send) -> None:
+        """Let ``send`` see all that is sent from now on."""
+        self.send = send
+
     async def reply(self, value: Any, status: int = 200, headers: Headers | None = None) -> None:
         """Answer with ``value`` as JSON."""
         content = encode(value)
-        await self._start(
-            status,
-            {
-                "content-type": "application/json",
-                "content-length": str(len(content)),
-                "cache-control": "no-store",
-                **(headers or {}),
-            },
-        )
+        sent = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "cache-control": "no-store",
+            **(headers or {}),
+        }
+        await self.answer(content, status, sent)
+
+    async def answer(self, content: bytes, status: int, headers: Headers) -> None:
+        """Answer with these bytes."""
+        await self._start(status, headers)
         await self._write(content, more=False)
 
     def expect_stream(self, opening: Callable[[], Renderer]) -> None:
@@ -207,6 +215,7 @@ class Endpoint:
         raw = exchange.scope["headers"]
         exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
+        handler = self.handler
         if self.method == "POST":
             content = await read_body(exchange)
             exchange.large = large.is_large(content)
@@ -214,8 +223,10 @@ class Endpoint:
                 exchange.body = await large.decoded(content, parse_json)
             else:
                 exchange.body = parse_json(content)
+            if repeating.HEADER in exchange.headers:
+                handler = await repeating.once(exchange, content, handler)
         with leaving_cancels(exchange):
-            await self.handler(exchange)
+            await handler(exchange)
 
 
 def request_id(scope: Scope) -> str:

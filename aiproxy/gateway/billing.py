@@ -91,6 +91,7 @@ def record(call: Call, error: BaseException | None) -> Row:
         else _ms(call.started, call.first_event_at),
         provider_ms=None if call.sent_at is None else _ms(call.sent_at, call.answered_at or end),
         attempts=call.attempts,
+        cached=call.cached,
         request_id=call.request_id,
         changes=[str(change) for change in call.changes],
     )
