@@ -182,6 +182,10 @@ class Streamed:
     def headers(self) -> Mapping[str, str]:
         return self._head.headers
 
+    def redacted(self, text: str) -> str:
+        """A header's value without what the request proved itself with."""
+        return _blackened(text.encode("latin-1"), self._secrets).decode("latin-1")
+
     def __aiter__(self) -> Streamed:
         return self
 
@@ -238,27 +242,34 @@ async def _begin(
     """Send the request and wait for the head of the answer."""
     if connection.endpoint.scheme == SANDBOX:
         answer = sandbox.Exchange(request)
-        return Head(answer.status, answer.headers, answer)
-    proven = await prove(upstream.google, connection, request, timeouts.connect)
-    response = await upstream.exchange(_http(connection, proven.request, timeouts))
-    head = Head(
-        response.status_code,
-        _plain(response.headers),
-        cast(Body, response.stream),
-        proven.secrets,
-    )
+        head = Head(answer.status, answer.headers, answer)
+    else:
+        head = await _dial(upstream, connection, request, timeouts)
     try:
-        _check(head, connection)
+        _check(head, connection, request)
     except CallError:
         await head.body.aclose()
         raise
     return head
 
 
+async def _dial(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> Head:
+    proven = await prove(upstream.google, connection, request, timeouts.connect)
+    response = await upstream.exchange(_http(connection, proven.request, timeouts))
+    return Head(
+        response.status_code,
+        _plain(response.headers),
+        cast(Body, response.stream),
+        proven.secrets,
+    )
+
+
 def _http(connection: Connection, signed: WireRequest, timeouts: Timeouts) -> httpx.Request:
     content = signed.content()
     headers = dict(_HEADERS)
-    if content is not None:
+    if content is not None and signed.raw is None:
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in signed.headers.items()}
     headers["accept-encoding"] = "identity"  # a reply of 1 MB must not become one of 2 GB
@@ -295,18 +306,22 @@ def _plain(headers: httpx.Headers) -> dict[str, str]:
     return plain
 
 
-def _check(head: Head, connection: Connection) -> None:
+def _check(head: Head, connection: Connection, request: WireRequest) -> None:
     """Raises for an answer that is of no use whatever its body says."""
     name = connection.provider.name
     if 300 <= head.status < 400:
         problem = f"{name} wants to send the call elsewhere, which is refused. Check the base URL."
     elif head.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         problem = f"{name} compressed its answer although it was asked not to."
-    elif head.status == 200 and head.headers.get("content-type", "").startswith("text/html"):
+    elif request.raw is None and head.status == 200 and _is_page(head):
         problem = f"{name} answered with a web page instead of data. Check the base URL."
     else:
         return
     raise ServerError(problem, provider=connection.provider.id, upstream_status=head.status)
+
+
+def _is_page(head: Head) -> bool:
+    return head.headers.get("content-type", "").startswith("text/html")
 
 
 async def _whole(head: Head, connection: Connection) -> WireReply:
