@@ -97,7 +97,8 @@ class Exchange:
         await self._start(status, headers)
 
     async def write(self, content: bytes) -> None:
-        await self._write(content)
+        if content:
+            await self._write(content)
 
     async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
         self.renderer = renderer
