@@ -27,12 +27,14 @@ class Rule:
     """One address. ``*`` is a segment or a part of one, ``**`` several, ``{model}`` a segment that names the model.
 
     ``format`` is the adapter that can read the answer of that ``kind``; without one nothing is known of its usage.
+    ``stored``: it is about what the provider keeps for its account, which people who share a key do not share.
     """
 
     method: str
     pattern: str
     format: str = ""
     kind: Kind = ""
+    stored: bool = False
 
     def match(self, method: str, path: str) -> re.Match[str] | None:
         return _expression(self.pattern).fullmatch(path) if method == self.method else None
@@ -50,14 +52,23 @@ def _read(format: str, kind: Kind, *patterns: str) -> tuple[Rule, ...]:
     return tuple(Rule("POST", pattern, format, kind) for pattern in patterns)
 
 
+_FILES = (
+    Rule("GET", "files", stored=True),
+    Rule("GET", "files/*", stored=True),
+    Rule("POST", "files", stored=True),
+)
+
 _OPENAI = (
     *_read("openai", "chat", "chat/completions"),
     *_read("responses", "chat", "responses"),
     *_read("anthropic", "chat", "messages"),
     *_read("openai", "embeddings", "embeddings"),
-    *_post("completions", "fim/completions", "responses/input_tokens", "responses/*/cancel"),
-    *_post("messages/count_tokens", "images/*", "audio/*", "moderations", "rerank", "ocr", "files"),
-    *_get("models", "models/**", "responses/*", "files", "files/*"),
+    *_post("completions", "fim/completions", "responses/input_tokens"),
+    *_post("messages/count_tokens", "images/*", "audio/*", "moderations", "rerank", "ocr"),
+    *_get("models", "models/**"),
+    Rule("GET", "responses/*", stored=True),
+    Rule("POST", "responses/*/cancel", stored=True),
+    *_FILES,
 )
 
 # By adapter. A leading version (``v1/``) is taken off before, for whether it stands here or in the integration's
@@ -68,8 +79,9 @@ _BY_FORMAT: dict[str, tuple[Rule, ...]] = {
     "anthropic": (
         *_read("anthropic", "chat", "messages"),
         *_read("openai", "chat", "chat/completions"),
-        *_post("messages/count_tokens", "files"),
-        *_get("models", "models/*", "files", "files/*"),
+        *_post("messages/count_tokens"),
+        *_get("models", "models/*"),
+        *_FILES,
     ),
     "gemini": (
         *_read("gemini", "chat", "models/{model}:generateContent"),
@@ -138,6 +150,8 @@ def find(connection: Connection, method: str, path: str) -> tuple[Rule, str]:
     """
     short = _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
     for rule, asked in _candidates(connection, path, short):
+        if rule.stored and connection.shared:
+            continue
         if found := rule.match(method, asked):
             return rule, unquote(found.groupdict().get("model") or "")
     place = connection.endpoint.path
@@ -150,6 +164,8 @@ def find(connection: Connection, method: str, path: str) -> tuple[Rule, str]:
 
 def _candidates(connection: Connection, path: str, short: str) -> Iterator[tuple[Rule, str]]:
     spec = connection.provider
+    for rule in _BY_FORMAT.get(spec.adapter, ()):
+        yield rule, short
     for name, (method, kind) in _OPERATIONS.items():
         if named := _bare(spec.paths.get(name, "")):
             yield Rule(method, named, spec.adapter if kind else "", kind), path
@@ -158,8 +174,6 @@ def _candidates(connection: Connection, path: str, short: str) -> Iterator[tuple
         for own in (mapping.path, mapping.stream.path if mapping.stream else ""):
             if named := _bare(own):
                 yield Rule("POST", named, spec.adapter, "chat"), path
-    for rule in _BY_FORMAT.get(spec.adapter, ()):
-        yield rule, short
 
 
 def _bare(path: str) -> str:

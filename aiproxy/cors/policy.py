@@ -26,8 +26,6 @@ _SENT_BY_PAGES = frozenset(
         "content-type",
         "idempotency-key",
         "openai-beta",
-        "x-aim-cache",
-        "x-aim-strict",
         "x-api-key",
         "x-goog-api-client",
         "x-goog-api-key",
@@ -36,7 +34,7 @@ _SENT_BY_PAGES = frozenset(
     }
 )
 """What a page may send, which is more than what goes on to the provider: SDKs send several for themselves."""
-_OF_SDKS = "x-stainless-"
+_PREFIXES = ("x-aim-", "x-stainless-")
 
 _TO_PROVIDER = (
     "accept",
@@ -84,7 +82,7 @@ def preflight(origin: str, requested: str, allowed: Collection[str]) -> Headers 
         **answer(origin, allowed),
         "access-control-allow-methods": ", ".join(METHODS),
         "access-control-allow-headers": ", ".join(
-            name for name in names if name in _SENT_BY_PAGES or name.startswith(_OF_SDKS)
+            name for name in names if name in _SENT_BY_PAGES or name.startswith(_PREFIXES)
         ),
         "access-control-max-age": str(MAX_AGE_SECONDS),
     }

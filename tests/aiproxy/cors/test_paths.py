@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,23 @@ def test_what_models_do_is_carried(provider, method, path):
 def test_what_changes_an_account_or_a_server_is_not(provider, method, path):
     with pytest.raises(PathRefused, match="does not carry"):
         paths.find(connection_to(provider), method, path)
+
+
+def test_answers_are_read_in_the_format_they_have():
+    openai = connection_to("openai")
+    formats = ("chat/completions", "responses", "messages", "images/edits")
+    found = [paths.find(openai, "POST", path)[0].format for path in formats]
+    assert found == ["openai", "responses", "anthropic", ""]
+    assert paths.find(connection_to("ollama"), "POST", "api/chat")[0].format == "ollama"
+
+
+def test_who_shares_a_key_does_not_share_what_is_stored_with_it():
+    shared = replace(connection_to("openai"), shared=True)
+    assert paths.find(shared, "POST", "responses")
+    for method, path in (("GET", "files"), ("POST", "files"), ("GET", "responses/resp_1")):
+        assert paths.find(connection_to("openai"), method, path)
+        with pytest.raises(PathRefused):
+            paths.find(shared, method, path)
 
 
 def test_a_project_in_the_path_is_that_of_the_integration():
