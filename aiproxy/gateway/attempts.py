@@ -42,7 +42,8 @@ async def first_good(
 ) -> T:
     """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
 
-    Where there is another target to go to, none is waited for; without ``again`` none is asked twice in any case. No attempt begins when ``call.until`` has come.
+    Where there is another target to go to, none is waited for; without ``again`` none is asked twice in any case.
+    No attempt begins when ``call.until`` has come.
     Raises the last error, and at once one that no other provider would spare the caller.
     """
     failure: CallError | None = None

@@ -5,5 +5,6 @@ from aiproxy.models.breaker import OpenBreaker
 from aiproxy.models.limit import Limit
 from aiproxy.models.route import Alias
 from aiproxy.models.usage import UsageRecord
+from aiproxy.models.usage_sum import PrunedUsage, UsageSum
 
-__all__ = ["Alias", "KeptAnswer", "Limit", "OpenBreaker", "UsageRecord"]
+__all__ = ["Alias", "KeptAnswer", "Limit", "OpenBreaker", "PrunedUsage", "UsageRecord", "UsageSum"]
