@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from integrations.errors import NotAllowed
-from providers.errors import CallTimeout, ConnectFailed, InvalidRequest, NotFound, ServerError
+from providers.errors import (
+    CallError,
+    CallTimeout,
+    Cancelled,
+    ConnectFailed,
+    InvalidRequest,
+    NotFound,
+    ServerError,
+)
 from providers.wire import Change
 
 
@@ -162,3 +171,14 @@ class KeyNotNoted(ServerError):
         super().__init__(
             "The Idempotency-Key could not be written down, so nothing was sent. Send the call again."
         )
+
+
+def as_call_error(error: BaseException) -> CallError:
+    """``error`` in our vocabulary: what it is, or what it means for a call that it ended."""
+    if isinstance(error, CallError):
+        return error
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Cancelled(
+            "The call ended before its answer was complete: the caller left, or the server stopped."
+        )
+    return ServerError("Something went wrong on our side.")

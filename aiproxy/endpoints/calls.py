@@ -100,6 +100,8 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
         patience=wishes.patience(exchange),
+        started=exchange.arrived,
+        steps=exchange.steps,
     )
     return exchange.call
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -59,6 +60,9 @@ class Exchange:
     receive: Receive
     send: Send
     request_id: str
+    arrived: float = field(default_factory=time.monotonic)
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """What was done when, for the call's journey."""
     caller: Caller = field(init=False)
     body: Any = None
     large: bool = False
@@ -246,6 +250,7 @@ class Endpoint:
         if origin := exchange.header("origin"):
             exchange.always = policy.answer(origin, origins.everywhere())
         exchange.caller = await caller_of(raw)
+        exchange.steps.append(("authenticated", time.monotonic()))
         if self.method == "POST":
             content = await read_body(exchange)
             exchange.large = large.is_large(content)
@@ -253,6 +258,7 @@ class Endpoint:
                 exchange.body = await large.decoded(content, parse_json)
             else:
                 exchange.body = parse_json(content)
+            exchange.steps.append(("read", time.monotonic()))
             if repeating.HEADER in exchange.headers:
                 handler = await repeating.once(exchange, content, handler)
         with leaving_cancels(exchange):

@@ -10,7 +10,7 @@ from typing import TypeVar
 from aiproxy.errors import BreakerOpen
 from aiproxy.gateway import retry
 from aiproxy.gateway.breaker import Breakers, verdict
-from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.call import Attempt, Call, Target
 from integrations import policy
 from integrations.policy import CallPolicy
 from providers.errors import CallError
@@ -80,9 +80,20 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
             provider=target.connection.provider.id,
         )
     before, call.spent = call.spent, True
+
+    async def noted() -> T:
+        began = time.monotonic()
+        try:
+            answer = await once(target)
+        except BaseException as error:
+            call.tried.append(Attempt(target, began, time.monotonic(), error))
+            raise
+        call.tried.append(Attempt(target, began, time.monotonic()))
+        return answer
+
     try:
         return await retry.attempt(
-            lambda: once(target),
+            noted,
             guards.policy_of(target),
             guards.budget,
             attempts=attempts,

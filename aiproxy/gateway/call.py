@@ -68,6 +68,16 @@ class Caching:
 UNSAID = Caching()
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to one target, up to its answer or the first events of it; as ``time.monotonic`` counts."""
+
+    target: Target
+    began: float
+    ended: float
+    error: BaseException | None = None
+
+
 @dataclass(slots=True)
 class Call:
     """One call from its arrival to its bill. The steps fill in what they learn."""
@@ -96,6 +106,9 @@ class Call:
     """Which of the route's targets was asked last, from 1."""
     fell: str = ""
     """The code of the failure that led from one target to the next."""
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """What was done when, for who wants to know where the time went (``gateway.journey``)."""
+    tried: list[Attempt] = field(default_factory=list)
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)

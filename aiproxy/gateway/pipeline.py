@@ -6,6 +6,7 @@ one usage record, committed before the caller sees the end. Once an event has le
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -119,6 +120,7 @@ async def _targets(gateway: Gateway, call: Call, estimate: Callable[[], Usage]) 
     targets = order.put(routing.ways(connections, call), call, gateway.facts, estimate)
     totals = [gateway.timeouts.of(target.connection.policy).total for target in targets]
     call.until = call.started + min(call.patience, max(totals))
+    call.steps.append(("routed", time.monotonic()))
     return targets
 
 
