@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ actor = Actor(user_id=user.pk)
 for provider, path in (("openai-compatible", "/v1"), ("anthropic-compatible", "")):
     given = IntegrationInput(key="sk-canary-0123456789", base_url=sys.argv[1] + path)
     integrations.create(actor, user, provider, given)
-scopes = ("chat", "embeddings", "vision", "integrations:write")
+scopes = ("chat", "embeddings", "vision", "integrations:read", "integrations:write")
 print(tokens.issue(actor, user, "faults", scopes)[1].plain())
 """
 
@@ -69,8 +68,8 @@ def _environment(folder: Path, port: int, **more: Any) -> dict[str, str]:
 
 
 class Site:
-    """``files`` and ``file_size`` are limits of the process; the rest are settings. Its log is in ``folder/log``
-    unless ``stderr`` says otherwise.
+    """``files`` is how many the process may have open, ``stderr`` where its log goes instead of the file ``log``; the
+    rest are settings.
     """
 
     def __init__(
@@ -81,31 +80,29 @@ class Site:
         files: int | None = None,
         stderr: Any = None,
         host: str = "127.0.0.1",
-        before: Callable[[], None] | None = None,
+        log: Path | None = None,
         **settings: Any,
     ) -> None:
         shutil.copytree(data.folder, folder, dirs_exist_ok=True)
         self.folder, self.token = folder, data.token
-        self.log = folder.parent / f"{folder.name}.log"
+        self.log = log or folder.parent / f"{folder.name}.log"
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port = free.getsockname()[1]
 
         def limit() -> None:
             if files is not None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-            if before is not None:
-                before()
 
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--host", host, "--port", str(self.port)],
                 cwd=ROOT,
                 env=_environment(folder, data.port, **settings),
                 stdout=subprocess.DEVNULL,
-                stderr=stderr or log,
-                preexec_fn=limit,  # it calls setrlimit and setns, which are safe there
+                stderr=stderr or file,
+                preexec_fn=limit,
             )
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
 
     def wait(self) -> None:
         eventually(self._answers, 30)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -45,7 +49,7 @@ def caller(machine, model: str, *, stream: bool, small: bool = False):
 
 @pytest.mark.parametrize(
     ("model", "stream"),
-    [("fake-silence", False), ("fake-silence", True), ("fake-stall-3", True)],
+    [("fake-silence", False), ("fake-silence", True), ("fake-chunks-20-stall-5", True)],
     ids=["whole", "before the first byte", "mid-stream"],
 )
 def test_who_leaves_frees_everything(machine, pool, model, stream):
@@ -53,7 +57,7 @@ def test_who_leaves_frees_everything(machine, pool, model, stream):
     machine.connect()
     with caller(machine, f"openai-compatible/{model}", stream=stream) as connection:
         eventually(lambda: len(machine.fake.requests) == 1)
-        if model == "fake-stall-3":
+        if "stall" in model:
             assert connection.recv(1000)
     eventually(lambda: machine.fake.disconnects == 1)
     eventually(lambda: pool() == 0)
@@ -129,3 +133,63 @@ def test_who_reads_slowly_is_not_cut(short_stall, machine, flood):
             time.sleep(0.03)
         assert server.closed == 0
     eventually(lambda: server.closed == 1)
+
+
+# --- Who is gone without a word ---
+
+NEAR, FAR = "10.231.7.1", "10.231.7.2"
+
+_FAR_CALLER = """
+import socket, sys, time
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+connection.sendall(sys.stdin.buffer.read())
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def cable():
+    """A network beside this one, at the other end of a cable that can be pulled."""
+    name = f"aim{os.getpid()}"
+    steps = (
+        f"netns add {name}",
+        f"link add {name}a type veth peer name {name}b netns {name}",
+        f"addr add {NEAR}/30 dev {name}a",
+        f"link set {name}a up",
+        f"-n {name} addr add {FAR}/30 dev {name}b",
+        f"-n {name} link set {name}b up",
+    )
+    if shutil.which("ip") is None or os.geteuid() != 0:
+        pytest.skip("only root may make a network")
+    try:
+        for step in steps:
+            made = subprocess.run(
+                ["ip", *step.split()], capture_output=True, text=True, check=False
+            )
+            if made.returncode:
+                pytest.skip(f"no network can be made here: {made.stderr.strip()}")
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "del", f"{name}a"], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+@pytest.mark.full
+def test_a_caller_whose_cable_is_pulled_is_let_go(cable, site, fake):
+    """R17. The sign of life that it does not confirm gives it away."""
+    server = site(host=NEAR, AIM_KEEPALIVE_SECONDS=1, AIM_STALL_SECONDS=2)
+    content = json.dumps(OPENAI.ask("openai-compatible/fake-silence")[1]).encode()
+    head = (
+        f"POST {OPENAI.path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {server.token}\r\n"
+        f"content-length: {len(content)}\r\n\r\n"
+    )
+    far = ["ip", "netns", "exec", cable, sys.executable, "-c", _FAR_CALLER, NEAR, str(server.port)]
+    with subprocess.Popen(far, stdin=subprocess.PIPE) as caller:
+        assert caller.stdin
+        caller.stdin.write(head.encode() + content)
+        caller.stdin.close()
+        eventually(lambda: len(fake.requests) == 1, 20)
+        subprocess.run(["ip", "-n", cable, "link", "set", f"{cable}b", "down"], check=True)
+        eventually(lambda: fake.disconnects == 1, 25)
+        caller.kill()
+    eventually(lambda: server.sql("SELECT outcome FROM aiproxy_usagerecord") == [("cancelled",)])
