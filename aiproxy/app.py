@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
@@ -97,7 +98,7 @@ async def lifespan() -> AsyncIterator[None]:
     board = Board(gateway.guards.breakers)
     await board.exchange()
     application.gateway = gateway
-    refresher = asyncio.create_task(_refresh(board))
+    refresher = asyncio.create_task(_refresh(gateway, board))
     try:
         yield
     finally:
@@ -119,7 +120,7 @@ def timeouts() -> Timeouts:
     )
 
 
-async def _refresh(board: Board) -> None:
+async def _refresh(gateway: Gateway, board: Board) -> None:
     while True:
         await board.wait(REFRESH_SECONDS)
         try:
@@ -127,6 +128,9 @@ async def _refresh(board: Board) -> None:
             await board.exchange()
         except Exception as error:  # noqa: BLE001  # an absent database must not stop the watch for its return
             log.warning("live.refresh_failed", error=type(error).__name__)
+            gateway.database_away = isinstance(error, DatabaseError | InterfaceError)
+        else:
+            gateway.database_away = False
 
 
 async def _end_calls(gateway: Gateway) -> None:

@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.types import Message, Receive, Scope, Send
 
 from aiproxy.endpoints.caller import caller_of
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, NoDatabase
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
@@ -147,6 +148,11 @@ class Endpoint:
         except CallError as error:
             _log(exchange, error)
             await exchange.fail(error)
+        except (DatabaseError, InterfaceError) as error:
+            log.error(
+                "call.no_database", request_id=exchange.request_id, error=type(error).__name__
+            )
+            await exchange.fail(NoDatabase())
         except RecursionError:  # such JSON may decode and still be too deep to be walked or written
             await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
@@ -172,6 +178,8 @@ class Endpoint:
             raise MethodNotAllowed(
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
+        if exchange.gateway.database_away:
+            raise NoDatabase
         raw = exchange.scope["headers"]
         exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)

@@ -25,3 +25,5 @@ class Gateway:
     guards: Guards = field(default_factory=Guards)
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
     """The calls under way. Those that outlive the shutdown are cancelled, so that each leaves its record."""
+    database_away: bool = False
+    """No call is begun then: it would be paid for, and could not be recorded."""

@@ -1,11 +1,15 @@
 """Alive, ready, and reports of the content policy."""
 
+import threading
+
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from structlog.testing import capture_logs
 
 from integrations import credentials
 from integrations.errors import KeyRingError
+from marketplace.views import health
 from providers import registry
 from providers.models import CustomProvider
 
@@ -28,11 +32,27 @@ def test_not_ready_without_the_database(client, db, monkeypatch):
         raise DatabaseError("canary: password=secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(connection, "cursor", cursor)
+        patch.setattr(BaseDatabaseWrapper, "cursor", cursor)
         response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["database"] is False
     assert "canary" not in response.text
+
+
+def test_not_ready_while_the_database_does_not_answer(client, db, monkeypatch):
+    answers = threading.Event()
+
+    def cursor(*_):
+        answers.wait(10)
+        raise DatabaseError
+
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "cursor", cursor)
+        assert client.get("/readyz").status_code == 503
+        answers.set()
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 10)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_not_ready_without_the_master_key(client, db, monkeypatch):
