@@ -83,6 +83,12 @@ def breakers() -> Breakers:
     return application.gateway.guards.breakers if application.gateway else Breakers()
 
 
+def redis_answers() -> bool | None:
+    """None where no Redis is used, or no gateway runs (commands)."""
+    redis = application.gateway.redis if application.gateway else None
+    return None if redis is None else not redis.degraded
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Start what calls share, and at the end let no call vanish without its usage record."""
@@ -91,9 +97,7 @@ async def lifespan() -> AsyncIterator[None]:
     await upstream.open()
     recorder.start()
     redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
-    if redis is not None:
-        with suppress(Unavailable):  # which the log then says at once, not with the first call
-            await redis.do("PING")
+    await _greet(redis)
     gateway = Gateway(upstream, recorder, timeouts(), redis)
     board = Board(gateway.guards.breakers)
     await board.exchange()
@@ -123,6 +127,7 @@ def timeouts() -> Timeouts:
 async def _refresh(gateway: Gateway, board: Board) -> None:
     while True:
         await board.wait(REFRESH_SECONDS)
+        await _greet(gateway.redis)
         try:
             await live.refresh()
             await board.exchange()
@@ -131,6 +136,13 @@ async def _refresh(gateway: Gateway, board: Board) -> None:
             gateway.database_away = isinstance(error, DatabaseError | InterfaceError)
         else:
             gateway.database_away = False
+
+
+async def _greet(redis: Redis | None) -> None:
+    """So that the log and the Health page know at once whether it is there, and seldom a call has to find out."""
+    if redis is not None:
+        with suppress(Unavailable):
+            await redis.do("PING")
 
 
 async def _end_calls(gateway: Gateway) -> None:

@@ -187,5 +187,6 @@ SQLITE_OPTIONS: Mapping[str, Any] = {
     # Without IMMEDIATE, WAL answers a third of concurrent read-then-write transactions with "database is locked".
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    # The limit: after a long reader the log of changes becomes small again.
+    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA journal_size_limit=67108864;",
 }

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +16,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from aiproxy.app import redis_answers
 from integrations import credentials
 from integrations.errors import KeyRingError
 from marketplace import administrators, limits
@@ -64,6 +66,8 @@ def status(request: HtmxRequest) -> HttpResponse:
         "database": _database(),
         "vendor": connection.vendor,
         "migrated": _migrated(),
+        "workers": settings.AIM_WORKERS,
+        "redis": redis_answers(),
         "keys": _keys(),
         "key_ids": list(credentials.ring().ids) if _keys() else [],
         "builtin": sources.pop(BUILTIN, 0),
