@@ -35,7 +35,7 @@ test: .venv/stamp-dev
 	@scripts/test
 
 faults: .venv/stamp-dev
-	$(VENV) -m pytest tests/faults --full
+	FAULT_ROUNDS=25 $(VENV) -m pytest tests/faults --full
 
 lint: .venv/stamp-dev
 	$(VENV) -m ruff check .

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -94,6 +95,12 @@ def breakers() -> Breakers:
     return application.gateway.guards.breakers if application.gateway else Breakers()
 
 
+def redis_answers() -> bool | None:
+    """None where no Redis is used, or no gateway runs (commands)."""
+    redis = application.gateway.redis if application.gateway else None
+    return None if redis is None else not redis.degraded
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Start what calls share, and at the end let no call vanish without its usage record."""
@@ -102,14 +109,12 @@ async def lifespan() -> AsyncIterator[None]:
     await upstream.open()
     recorder.start()
     redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
-    if redis is not None:
-        with suppress(Unavailable):  # which the log then says at once, not with the first call
-            await redis.do("PING")
+    await _greet(redis)
     gateway = Gateway(upstream, recorder, timeouts(), redis)
     board = Board(gateway.guards.breakers)
     await board.exchange()
     application.gateway = gateway
-    refresher = asyncio.create_task(_refresh(board))
+    refresher = asyncio.create_task(_refresh(gateway, board))
     try:
         yield
     finally:
@@ -131,14 +136,25 @@ def timeouts() -> Timeouts:
     )
 
 
-async def _refresh(board: Board) -> None:
+async def _refresh(gateway: Gateway, board: Board) -> None:
     while True:
         await board.wait(REFRESH_SECONDS)
+        await _greet(gateway.redis)
         try:
             await live.refresh()
             await board.exchange()
         except Exception as error:  # noqa: BLE001  # an absent database must not stop the watch for its return
             log.warning("live.refresh_failed", error=type(error).__name__)
+            gateway.database_away = isinstance(error, DatabaseError | InterfaceError)
+        else:
+            gateway.database_away = False
+
+
+async def _greet(redis: Redis | None) -> None:
+    """So that the log and the Health page know at once whether it is there, and seldom a call has to find out."""
+    if redis is not None:
+        with suppress(Unavailable):
+            await redis.do("PING")
 
 
 def end_calls() -> tuple[asyncio.Task[Any], ...]:

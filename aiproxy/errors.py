@@ -92,6 +92,25 @@ class NotAsItIs(InvalidRequest):
         )
 
 
+DATABASE_SECONDS = 5.0
+"""When a call may be sent again after the database was away: it is looked for each second."""
+
+
+class NoDatabase(ServerError):
+    """Nothing can be looked up or recorded, so no call is begun: it would be paid for and not confirmed."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server cannot reach its database, so it takes no calls just now. Send the call again in a few "
+            "seconds; if this stays, the operator should look at the database.",
+            retry_after=DATABASE_SECONDS,
+        )
+
+
 class NotRecorded(ServerError):
     """The provider answered but the usage record could not be written, so the answer is not confirmed."""
 
@@ -102,7 +121,8 @@ class NotRecorded(ServerError):
     def __init__(self) -> None:
         super().__init__(
             "The call could not be recorded, so it was not confirmed. The operator should look at the "
-            "database and its disk; then send the call again."
+            "database and its disk; then send the call again.",
+            retry_after=DATABASE_SECONDS,
         )
 
 

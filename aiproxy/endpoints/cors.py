@@ -14,7 +14,7 @@ from aiproxy.cors.paths import Rule
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.calls import integration_id
 from aiproxy.endpoints.exchange import Endpoint, Exchange, leaving_cancels, read_body
-from aiproxy.errors import MethodNotAllowed, OriginRefused
+from aiproxy.errors import MethodNotAllowed, NoDatabase, OriginRefused
 from aiproxy.gateway.call import Call, Target
 from aiproxy.protocols.native import PROTOCOL
 from integrations import live, origins
@@ -45,6 +45,8 @@ class Relay(Endpoint):
         exchange.always = {**policy.ALWAYS, **policy.answer(origin, origins.everywhere())}
         if exchange.scope["method"] not in policy.METHODS:
             raise MethodNotAllowed(f"The relay carries {' and '.join(policy.METHODS)} only.")
+        if exchange.gateway.database_away:
+            raise NoDatabase
         exchange.caller = await caller_of(raw)
         exchange.caller.need("proxy")
         exchange.body = await _errand(exchange, await _connection(exchange, origin))

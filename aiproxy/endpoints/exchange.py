@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.types import Message, Receive, Scope, Send
 
 from aiproxy.cors import policy
@@ -27,6 +28,7 @@ from aiproxy.errors import (
     BodyTooLarge,
     BodyTooSlow,
     MethodNotAllowed,
+    NoDatabase,
     OriginRefused,
     Restarting,
 )
@@ -219,6 +221,11 @@ class Endpoint:
         except CallError as error:
             _log(exchange, error)
             await exchange.fail(error)
+        except (DatabaseError, InterfaceError) as error:
+            log.error(
+                "call.no_database", request_id=exchange.request_id, error=type(error).__name__
+            )
+            await exchange.fail(NoDatabase())
         except RecursionError:  # such JSON may decode and still be too deep to be walked or written
             await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
@@ -244,6 +251,8 @@ class Endpoint:
             raise MethodNotAllowed(
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
+        if exchange.gateway.database_away:
+            raise NoDatabase
         raw = exchange.scope["headers"]
         exchange.headers = dict(raw)
         handler = self.handler

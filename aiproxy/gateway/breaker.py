@@ -68,8 +68,17 @@ class Breaker:
             self.probing_since = now
         return True
 
+    @property
+    def _is_late(self) -> bool:
+        """Whether what ends now was let through before it opened: then it says nothing new. Else fifty calls to a
+        provider that dies would open it ten times over, for minutes.
+        """
+        return self.open_until is not None and self.probing_since is None
+
     def succeeded(self) -> None:
         """The provider answered, be it with a refusal: it is there."""
+        if self._is_late:
+            return
         was_open = self.open_until is not None
         self.failures = self.trips = 0
         self.open_until = self.probing_since = None
@@ -77,6 +86,8 @@ class Breaker:
             self.tell()
 
     def failed(self, now: float) -> None:
+        if self._is_late:
+            return
         self.failures += 1
         probe, self.probing_since = self.probing_since is not None, None
         if probe or self.failures >= THRESHOLD:
