@@ -167,7 +167,7 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-integration": str(call.target.connection.id),
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
-    if call.route and (told := call.route.told(call.place, call.fell)):
+    if call.route and not call.cached and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
     if said := cache.told(call):
         headers |= said
