@@ -113,7 +113,7 @@ async def relay(
     refusal: CallError | None = None
     answer: Raw | None = None
     timeouts = gateway.timeouts.of(target.connection.policy)
-    call.until = call.started + timeouts.total
+    call.until = call.started + min(call.patience, timeouts.total)
     if not call.stream:  # a picture may take a minute in which not a byte comes
         timeouts = replace(timeouts, first_byte=timeouts.total, idle=timeouts.total)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aiproxy.cors import paths, policy, relay
 from aiproxy.cors.paths import Rule
+from aiproxy.endpoints import repeating, wishes
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.calls import integration_id
 from aiproxy.endpoints.exchange import Endpoint, Exchange, leaving_cancels, read_body
@@ -49,9 +50,13 @@ class Relay(Endpoint):
             raise NoDatabase
         exchange.caller = await caller_of(raw)
         exchange.caller.need("proxy")
-        exchange.body = await _errand(exchange, await _connection(exchange, origin))
+        errand = await _errand(exchange, await _connection(exchange, origin))
+        exchange.body, exchange.call = errand, errand.call
+        handler = self.handler
+        if errand.wire.raw and repeating.HEADER in exchange.headers:
+            handler = await repeating.once(exchange, errand.wire.raw, handler)
         with leaving_cancels(exchange):
-            await self.handler(exchange)
+            await handler(exchange)
 
 
 async def _relay(exchange: Exchange) -> None:
@@ -105,6 +110,7 @@ async def _errand(exchange: Exchange, connection: Connection) -> Errand:
         requested_model=target.model,
         stream=said.stream or "stream" in path.lower(),
         integration_id=connection.id,
+        patience=wishes.patience(exchange),
     )
     wire = WireRequest(
         rule.method,

@@ -129,8 +129,11 @@ class Exchange:
 
     async def _keep_alive(self) -> None:
         """Before the first event this gives the status away: a failure is then an event, yet the call may still be
-        tried again elsewhere, for nothing of an answer has left.
+        tried again elsewhere, for nothing of an answer has left. A page waits: which pages may read the answer is
+        known only once somebody gives one.
         """
+        if not self.started and self.always:
+            return
         if not self.started:
             await self._start(200, _stream_headers(Renderer.media_type))
         await self._write(self.protocol.keep_alive)

@@ -44,6 +44,7 @@ class Exchanging(Protocol):
     caller: Caller
     headers: dict[bytes, bytes]
     call: Call | None
+    always: Mapping[str, str]
 
     @property
     def send(self) -> Send: ...
@@ -102,6 +103,7 @@ async def _again(earlier: Earlier, exchange: Exchanging) -> None:
     exchange.readable_for(frozenset({headers.pop("access-control-allow-origin", "")}))
     headers = {name: value for name, value in headers.items() if name not in _OF_EACH_ANSWER}
     headers["idempotency-replayed"] = "true"
+    exchange.always = {}  # what let a page read the first answer is among its headers
     headers["x-aim-original-request-id"] = earlier.request_id
     await exchange.answer(reply.body, reply.status, headers)
 
