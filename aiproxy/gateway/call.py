@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from aiproxy.gateway.estimates import Estimate
+from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
@@ -46,6 +48,13 @@ class Call:
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
+    estimate: Estimate | None = None
+    """What it may use; None for a call that uses no tokens."""
+    ticket: Ticket | None = None
+    target_ticket: Ticket | None = None
+    """What it has taken of the limits of its account and token, and of its target."""
+    queued_ms: int = 0
+    """How long it waited for them."""
     attempts: int = 0
     sent: WireRequest | None = None
     sent_at: float | None = None
