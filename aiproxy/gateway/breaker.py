@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from aiproxy.errors import OutOfTime
 from providers.errors import CallError, StreamCut
 
 THRESHOLD = 5
@@ -91,8 +92,8 @@ class Breaker:
 
 def verdict(breaker: Breaker, error: BaseException | None, now: float) -> None:
     """Note on ``breaker`` how a call ended. Only errors that say ``breaks`` are the provider's trouble."""
-    if isinstance(error, StreamCut):
-        breaker.abandoned()  # it was there and spoke; a long answer may break off for many reasons
+    if isinstance(error, StreamCut | OutOfTime):
+        breaker.abandoned()  # it was there and spoke, or had no time to; that may have many reasons
     elif isinstance(error, CallError) and error.breaks:
         breaker.failed(now)
     elif error is None or isinstance(error, CallError):
