@@ -130,6 +130,8 @@ def _headers(call: Call) -> dict[str, str]:
     }
     if call.route and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
+    if call.queued_ms:
+        headers["x-aim-queued-ms"] = str(call.queued_ms)
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from aiproxy.gateway.estimates import Estimate
 from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
@@ -87,8 +86,8 @@ class Call:
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
-    estimate: Estimate | None = None
-    """What it may use; None for a call that uses no tokens."""
+    estimate: Usage | None = None
+    """The most it may use, where limits ask for it; None for a call that uses no tokens."""
     ticket: Ticket | None = None
     target_ticket: Ticket | None = None
     """What it has taken of the limits of its account and token, and of its target."""

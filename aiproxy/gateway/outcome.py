@@ -1,4 +1,4 @@
-"""However a call ends: its usage record, and what its provider's breaker learns."""
+"""However a call ends: its usage record, what its limits get back, and what its provider's breaker learns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from providers.errors import CallError
 
 @asynccontextmanager
 async def recorded(gateway: Gateway, call: Call) -> AsyncIterator[None]:
-    """Writes the usage record of what happens inside, and waits until it is committed."""
+    """Writes the usage record of what happens inside, settles the limits, and waits until the record is committed."""
     failure: BaseException | None = None
     try:
         yield
@@ -28,7 +28,11 @@ async def recorded(gateway: Gateway, call: Call) -> AsyncIterator[None]:
             error.detail = redacted(error.detail, call.target.connection)
         raise
     finally:
-        await asyncio.shield(gateway.recorder.put(billing.record(call, failure), call.limits))
+        written = gateway.recorder.put(billing.record(call, failure), call.limits)
+        try:
+            await gateway.guards.limits.ended(call)
+        finally:
+            await asyncio.shield(written)
 
 
 @asynccontextmanager

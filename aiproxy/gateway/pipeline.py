@@ -1,7 +1,8 @@
 """The whole journey of a call, top to bottom.
 
-routes in order → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one
-usage record, committed before the caller sees the end. Once an event has left there is no second attempt.
+routes in order → limits → for each: its limits → breaker → retry (build → sign → send) → first event → answer; and
+however it ends, limits settled and one usage record, committed before the caller sees the end. Once an event has left
+there is no second attempt.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        await gateway.guards.limits.caller(
+            call, targets, lambda: size.most_of_chat(request, targets)
+        )
         response = await _answered(gateway, call, targets, once)
         call.model, call.finish = response.model, response.finish
         billing.charge(call, response.usage, len(response.text))
@@ -53,6 +57,9 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        await gateway.guards.limits.caller(
+            call, targets, lambda: size.most_of_chat(request, targets)
+        )
         begun = await first_good(gateway.guards, call, targets, once)
         async with begun.stack, judged(gateway, call):
             if begun.first is not None:
@@ -72,6 +79,7 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_embedding(request))
+        await gateway.guards.limits.caller(call, targets, lambda: size.of_embedding(request))
         response = await _answered(gateway, call, targets, once)
         call.model, call.finish = response.model, "stop"
         billing.charge(call, response.usage)
@@ -94,6 +102,7 @@ async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        await gateway.guards.limits.caller(call, targets, lambda: None)
         counted = await _answered(gateway, call, targets, once)
         call.finish = "stop"
     return counted
