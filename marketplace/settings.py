@@ -105,6 +105,7 @@ AIM_CONNECT_TIMEOUT = env.seconds("AIM_CONNECT_TIMEOUT", 5.0)
 AIM_FIRST_TOKEN_TIMEOUT = env.seconds("AIM_FIRST_TOKEN_TIMEOUT", 30.0)
 AIM_IDLE_TIMEOUT = env.seconds("AIM_IDLE_TIMEOUT", 60.0)
 AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
+AIM_MAX_CALLS = env.integer("AIM_MAX_CALLS", 2_000, least=1, most=100_000)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
 
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---

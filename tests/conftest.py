@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.test import AsyncClient, Client
 
+from aiproxy.endpoints import strikes
 from integrations import live
 from providers.endpoint import PrivateEndpoints
 from tests.factories import make_user
@@ -86,3 +87,4 @@ def _nothing_remembered() -> Iterator[None]:
     yield
     cache.clear()
     live.forget()
+    strikes.forget()

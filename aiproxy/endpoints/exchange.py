@@ -20,7 +20,7 @@ from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
 from aiproxy.endpoints.caller import caller_of
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from aiproxy.errors import BodyTooLarge, BodyTooSlow, Busy, MethodNotAllowed
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
@@ -143,6 +143,7 @@ class Endpoint:
         assert task is not None
         exchange.gateway.calls.add(task)
         try:
+            _check_room(exchange.gateway)
             await self._answer(exchange)
         except CallError as error:
             _log(exchange, error)
@@ -173,12 +174,27 @@ class Endpoint:
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
         raw = exchange.scope["headers"]
-        exchange.caller = await caller_of(raw)
+        exchange.caller = await caller_of(raw, _address(exchange.scope))
         exchange.headers = dict(raw)
         if self.method == "POST":
             exchange.body = parse_json(await read_body(exchange))
         async with leaving_cancels(exchange):
             await self.handler(exchange)
+
+
+def _check_room(gateway: Gateway) -> None:
+    """Raises Busy. Answered at once, more calls are turned away well; let in, they would all be slow."""
+    if len(gateway.calls) > settings.AIM_MAX_CALLS:
+        raise Busy(
+            "This server has as many calls under way as it takes. Try again in a moment.",
+            retry_after=1.0,
+        )
+
+
+def _address(scope: Scope) -> str:
+    """The caller's, as the server's door found it."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def request_id(scope: Scope) -> str:
