@@ -18,10 +18,17 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aiproxy.endpoints import anthropic, cors, gemini, missing, native, openai
+from aiproxy.gateway import limits
+from aiproxy.gateway.admission import Admission
+from aiproxy.gateway.attempts import Guards
 from aiproxy.gateway.breaker import Breakers
+from aiproxy.gateway.levels import Levels
 from aiproxy.gateway.shared import Gateway
+from aiproxy.metering.database import DatabaseLevels
+from aiproxy.metering.shared_memory import SharedMemory
 from aiproxy.state.breakers import Board
 from aiproxy.state.redis import Redis, Unavailable
+from aiproxy.state.thread import DatabaseThread
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -110,21 +117,35 @@ async def lifespan() -> AsyncIterator[None]:
     recorder.start()
     redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
     await _greet(redis)
-    gateway = Gateway(upstream, recorder, timeouts(), redis)
+    levels = _levels(redis)
+    gateway = Gateway(upstream, recorder, timeouts(), redis, Guards(limits=Admission(levels)))
     board = Board(gateway.guards.breakers)
     await board.exchange()
     application.gateway = gateway
     refresher = asyncio.create_task(_refresh(gateway, board))
+    keeper = asyncio.create_task(levels.keep())
+    limits.measured_by(levels.measure(asyncio.get_running_loop()))
     try:
         yield
     finally:
         refresher.cancel()
+        keeper.cancel()
+        limits.measured_by(None)
         await _end_calls()
         application.gateway = None
+        await levels.close()
         await recorder.stop()
         await upstream.close()
         if redis is not None:
             await redis.close()
+
+
+def _levels(redis: Redis | None) -> Levels:
+    """One worker decides in its memory; several share Redis, or the database."""
+    thread, workers = DatabaseThread("limits"), settings.AIM_WORKERS
+    if redis is not None:
+        return Levels(thread, SharedMemory(redis), workers)
+    return Levels(thread, DatabaseLevels(thread) if workers > 1 else None, workers)
 
 
 def timeouts() -> Timeouts:

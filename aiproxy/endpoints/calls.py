@@ -171,6 +171,8 @@ def _headers(call: Call) -> dict[str, str]:
         headers["x-aim-route"] = told
     if said := cache.told(call):
         headers |= said
+    if call.queued_ms:
+        headers["x-aim-queued-ms"] = str(call.queued_ms)
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

@@ -14,7 +14,7 @@ from aiproxy.cors.paths import Rule
 from aiproxy.endpoints import repeating, wishes
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.calls import integration_id
-from aiproxy.endpoints.exchange import Endpoint, Exchange, leaving_cancels, read_body
+from aiproxy.endpoints.exchange import Endpoint, Exchange, address, leaving_cancels, read_body
 from aiproxy.errors import MethodNotAllowed, NoDatabase, OriginRefused
 from aiproxy.gateway.call import Call, Target
 from aiproxy.protocols.native import PROTOCOL
@@ -48,7 +48,7 @@ class Relay(Endpoint):
             raise MethodNotAllowed(f"The relay carries {' and '.join(policy.METHODS)} only.")
         if exchange.gateway.database_away:
             raise NoDatabase
-        exchange.caller = await caller_of(raw)
+        exchange.caller = await caller_of(raw, address(exchange.scope))
         exchange.caller.need("proxy")
         errand = await _errand(exchange, await _connection(exchange, origin))
         exchange.body, exchange.call = errand, errand.call

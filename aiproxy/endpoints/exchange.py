@@ -27,6 +27,7 @@ from aiproxy.endpoints.pulse import Pulse
 from aiproxy.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    Busy,
     MethodNotAllowed,
     NoDatabase,
     OriginRefused,
@@ -220,6 +221,7 @@ class Endpoint:
         assert task is not None
         exchange.gateway.calls.add(task)
         try:
+            _check_room(exchange.gateway)
             await self._answer(exchange)
         except CallError as error:
             _log(exchange, error)
@@ -261,7 +263,7 @@ class Endpoint:
         handler = self.handler
         if origin := exchange.header("origin"):
             exchange.always = policy.answer(origin, origins.everywhere())
-        exchange.caller = await caller_of(raw)
+        exchange.caller = await caller_of(raw, address(exchange.scope))
         exchange.steps.append(("authenticated", time.monotonic()))
         if self.method == "POST":
             content = await read_body(exchange)
@@ -295,6 +297,21 @@ async def _preflight(exchange: Exchange) -> None:
         return
     await exchange.begin(204, allowed)
     await exchange.end_stream()
+
+
+def _check_room(gateway: Gateway) -> None:
+    """Raises Busy. Answered at once, more calls are turned away well; let in, they would all be slow."""
+    if len(gateway.calls) > settings.AIM_MAX_CALLS:
+        raise Busy(
+            "This server has as many calls under way as it takes. Try again in a moment.",
+            retry_after=1.0,
+        )
+
+
+def address(scope: Scope) -> str:
+    """The caller's, as the server's door found it."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def request_id(scope: Scope) -> str:

@@ -95,6 +95,7 @@ def record(call: Call, error: BaseException | None) -> Row:
         request_id=call.request_id,
         changes=[str(change) for change in call.changes],
         journey=journey.of(call),
+        queued_ms=call.queued_ms,
     )
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
@@ -113,6 +114,13 @@ class Call:
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
+    estimate: Usage | None = None
+    """The most it may use, where limits ask for it; None for a call that uses no tokens."""
+    ticket: Ticket | None = None
+    target_ticket: Ticket | None = None
+    """What it has taken of the limits of its account and token, and of its target."""
+    queued_ms: int = 0
+    """How long it waited for them."""
     attempts: int = 0
     spent: bool = False
     """Whether a provider may have done work for it."""
