@@ -205,6 +205,39 @@ class Defaults(Strict):
     systemPrompt: str | None = None
 
 
+class Policy(Strict):
+    """How calls are made. Times are seconds. What is left out or null is as usual."""
+
+    attempts: int | None = Field(None, description="1 to 3, the first one counted; usually 3.")
+    multiplier: float | None = Field(
+        None, description="The n-th wait is random up to this × 2ⁿ; usually 0.5."
+    )
+    maxWait: float | None = Field(None, description="No wait is longer; usually 8.")
+    retryOn: list[str] | None = Field(
+        None,
+        description="The error codes after which a call is tried again; usually all of rate_limit, server_error, "
+        "network_error and timeout. Empty is never.",
+    )
+    connectTimeout: float | None = Field(None, description="Null is the server's own.")
+    firstTokenTimeout: float | None = Field(None, description="Null is the server's own.")
+    idleTimeout: float | None = Field(None, description="Null is the server's own.")
+    totalTimeout: float | None = Field(None, description="Null is the server's own.")
+    cacheSeconds: int | None = Field(
+        None, description="How long answers are kept for the same question; 0, the usual, is not."
+    )
+    priority: int | None = Field(
+        None, description="Of several that could answer, lower numbers go first; usually 0."
+    )
+    weight: int | None = Field(
+        None, description="How calls are spread within one priority; usually 1."
+    )
+    origins: list[str] | None = Field(
+        None,
+        description="Web pages that may call it from a browser.",
+        examples=[["https://app.example.com"]],
+    )
+
+
 class IntegrationEdit(Strict):
     """Only what is given changes. ``apiKey`` and header values that are empty keep the stored ones."""
 
@@ -219,6 +252,7 @@ class IntegrationEdit(Strict):
     headers: dict[str, str] | None = Field(None, repr=False)
     enabled: bool | None = None
     metadata: dict[str, Any] | None = None
+    policy: Policy | None = Field(None, description="Replaces the stored one as a whole.")
     mapping: dict[str, Any] | None = Field(
         None,
         description="For providers of one's own format (`custom`): `path`, the template `request`, the paths of "
@@ -287,6 +321,7 @@ class Integration(Schema):
     createdAt: datetime
     updatedAt: datetime
     metadata: dict[str, Any]
+    policy: Policy = Field(description="As it holds; null is the server's own.")
     mapping: dict[str, Any] = Field(description="Empty where the provider's own format holds.")
 
 

@@ -11,8 +11,7 @@ from django import forms
 from aiproxy.actions import AliasInput
 from aiproxy.gateway.aliases import Step
 from aiproxy.models import Alias
-from marketplace.forms.base import ActionForm
-from marketplace.forms.integrations import LinesField
+from marketplace.forms.base import ActionForm, LinesField
 
 _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 

@@ -48,6 +48,22 @@ class Form(FormMixin, forms.Form):
     pass
 
 
+class LinesField(forms.CharField):
+    """A text area with one item in each line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        lines = (line.strip() for line in str(value or "").splitlines())
+        return [line for line in lines if line]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(list(initial or ()) != self.to_python(data))
+
+
 class ActionForm(Form):
     """A form whose fields are called like the keys of the errors its action raises."""
 

@@ -105,6 +105,15 @@ def duration(milliseconds: int | None) -> str:
 
 
 @register.filter
+def seconds(count: float) -> str:
+    """``0.5 s``, ``90 s``, ``5 min``, ``24 h``: the largest unit that loses nothing, beyond two of it."""
+    for size, unit in ((3_600, "h"), (60, "min")):
+        if count >= 2 * size and count % size == 0:
+            return f"{count / size:.12g} {unit}"
+    return f"{count:.12g} s"
+
+
+@register.filter
 def words(code: str) -> str:
     """A code as words: ``rate_limit`` becomes ``Rate limit``."""
     return code.replace("_", " ").capitalize()
