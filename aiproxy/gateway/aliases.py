@@ -16,11 +16,15 @@ PREFIX = "alias/"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One place an alias leads to. Exactly one of ``provider`` and ``integration_id`` is set."""
+    """One place an alias leads to. Exactly one of ``provider`` and ``integration_id`` is set.
+
+    ``weight`` counts where the alias is ``weighted``: how often it is drawn first, 0 being never.
+    """
 
     model: str
     provider: str = ""
     integration_id: UUID | None = None
+    weight: int = 1
 
     def __str__(self) -> str:
         return f"{self.provider or self.integration_id}/{self.model}"
@@ -28,22 +32,35 @@ class Step:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Step:
         """Raises KeyError or ValueError for what is no step."""
+        weight = int(data.get("weight", 1))
         if "integrationId" in data:
-            return cls(str(data["model"]), integration_id=UUID(str(data["integrationId"])))
-        return cls(str(data["model"]), provider=str(data["provider"]))
+            return cls(str(data["model"]), "", UUID(str(data["integrationId"])), weight)
+        return cls(str(data["model"]), str(data["provider"]), weight=weight)
 
-    def to_json(self) -> dict[str, str]:
-        if self.integration_id is not None:
-            return {"integrationId": str(self.integration_id), "model": self.model}
-        return {"provider": self.provider, "model": self.model}
+    def to_json(self) -> dict[str, Any]:
+        place = (
+            {"provider": self.provider}
+            if self.integration_id is None
+            else {"integrationId": str(self.integration_id)}
+        )
+        weight = {} if self.weight == 1 else {"weight": self.weight}
+        return {**place, "model": self.model, **weight}
 
 
-def find(model: str) -> tuple[Step, ...] | None:
-    """Where the alias ``model`` leads, in order; None when there is no alias of that name."""
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an alias stands for: its places in the owner's order, and which of them is tried first."""
+
+    steps: tuple[Step, ...]
+    strategy: str = Alias.PRIORITY
+
+
+def find(model: str) -> Meaning | None:
+    """What the alias ``model`` stands for; None when there is no alias of that name."""
     return _known.get(model.removeprefix(PREFIX))
 
 
-def everything() -> Mapping[str, tuple[Step, ...]]:
+def everything() -> Mapping[str, Meaning]:
     """All aliases by name, in the order of their names."""
     return _known
 
@@ -52,9 +69,11 @@ def reload() -> None:
     """Read the rows afresh, in sync code."""
     global _known
     with _reading:
-        rows = Alias.objects.all()
         _known = MappingProxyType(
-            {row.name: tuple(map(Step.from_json, row.targets)) for row in rows}
+            {
+                row.name: Meaning(tuple(map(Step.from_json, row.targets)), row.strategy)
+                for row in Alias.objects.all()
+            }
         )
 
 
@@ -65,6 +84,6 @@ def forget() -> None:
         _known = MappingProxyType({})
 
 
-_known: Mapping[str, tuple[Step, ...]] = MappingProxyType({})
+_known: Mapping[str, Meaning] = MappingProxyType({})
 # Reading and replacing are one step, so that what was read earlier never replaces what was read later.
 _reading = threading.Lock()

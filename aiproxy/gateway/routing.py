@@ -50,7 +50,8 @@ def targets(
 def of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
     """Every place the alias ``name`` leads to that can be called now, in order; none for what is no alias."""
     found = []
-    for step in aliases.find(name) or ():
+    meaning = aliases.find(name)
+    for step in meaning.steps if meaning else ():
         for connection in allowed:
             if step.integration_id == connection.id or step.provider == connection.provider.id:
                 with suppress(InvalidRequest):
@@ -61,7 +62,8 @@ def of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
 def _all_of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
     if found := of_alias(allowed, name):
         return found
-    places = ", ".join(str(step) for step in aliases.find(name) or ())
+    meaning = aliases.find(name)
+    places = ", ".join(map(str, meaning.steps)) if meaning else ""
     raise NoRoute(
         f"The alias {name!r} leads to {places}, and none of the integrations this token may use can be called "
         "for that. Connect one of these providers on the marketplace page, or use another model.",

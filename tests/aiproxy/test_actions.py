@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,9 +13,10 @@ from aiproxy.actions import AliasInput
 from aiproxy.models import Alias
 from integrations.audit import SYSTEM
 from integrations.errors import NotAllowed
+from integrations.models import AuditEvent
 from tests.factories import make_integration
 
-TARGET = {"provider": "openai", "model": "gpt-x"}
+TARGET: dict[str, Any] = {"provider": "openai", "model": "gpt-x"}
 
 
 @pytest.fixture
@@ -79,3 +81,43 @@ def test_only_an_administrator_changes_aliases(alice, bob, fast):
         with pytest.raises(NotAllowed):
             act()
     assert Alias.objects.get().description == "Quick ones"
+
+
+def test_strategy_and_weights_are_kept(alice):
+    rare = {"provider": "groq", "model": "llama", "weight": 0}
+    data = AliasInput(name="fast", targets=[TARGET | {"weight": 1}, rare], strategy="weighted")
+    alias = actions.create_alias(SYSTEM, alice, data)
+    assert (alias.strategy, alias.targets) == ("weighted", [TARGET, rare])
+
+
+def test_strategy_has_to_be_one(alice):
+    with pytest.raises(ValidationError) as caught:
+        actions.create_alias(SYSTEM, alice, AliasInput("fast", "", [TARGET], "best"))
+    assert list(caught.value.message_dict) == ["strategy"]
+
+
+@pytest.mark.parametrize("weight", [-1, 1_001, 1.5, "2", True])
+def test_weight_has_to_be_a_whole_number(alice, weight):
+    with pytest.raises(ValidationError, match="whole numbers between 0 and 1000"):
+        actions.create_alias(
+            SYSTEM, alice, AliasInput("fast", "", [TARGET | {"weight": weight}], "weighted")
+        )
+
+
+def test_weights_must_leave_something_to_draw(alice, fast):
+    never = [TARGET | {"weight": 0}]
+    assert actions.edit_alias(SYSTEM, alice, fast, AliasInput(targets=never)).targets == never
+    with pytest.raises(ValidationError, match="above 0"):
+        actions.edit_alias(SYSTEM, alice, fast, AliasInput(strategy="weighted"))
+
+
+def test_one_place_cannot_have_two_weights(alice):
+    twice = [TARGET, TARGET | {"weight": 2}]
+    with pytest.raises(ValidationError, match="twice"):
+        actions.create_alias(SYSTEM, alice, AliasInput("fast", "", twice))
+
+
+def test_audit_tells_how_an_alias_chooses(alice):
+    actions.create_alias(SYSTEM, alice, AliasInput("fast", "", [TARGET], "weighted"))
+    data = AuditEvent.objects.get(action="alias.created").data
+    assert data == {"strategy": "weighted", "targets": ["openai/gpt-x ×1"]}
