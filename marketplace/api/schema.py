@@ -167,6 +167,10 @@ class AliasTarget(Strict):
     provider: str | None = None
     integrationId: UUID | None = None
     model: Text
+    weight: int = Field(1, description="How often `weighted` draws it first; 0 is never.")
+
+
+Strategy = Literal["priority", "weighted", "cheapest", "fastest"]
 
 
 class AliasEdit(Strict):
@@ -174,8 +178,13 @@ class AliasEdit(Strict):
 
     name: Text | None = None
     description: Text | None = None
+    strategy: Strategy | None = Field(
+        None,
+        description="Which target is tried first: the first one (the usual), one drawn by weight, the cheapest, or "
+        "the fastest of late. The others follow in case it fails.",
+    )
     targets: Annotated[list[AliasTarget], Field(max_length=100)] | None = Field(
-        None, description="Tried in this order; the first that the caller can use answers."
+        None, description="Those that the caller can use are tried, as `strategy` orders them."
     )
 
 
@@ -188,6 +197,7 @@ class Alias(Schema):
     id: UUID
     name: str
     description: str
+    strategy: str
     targets: list[AliasTarget]
     createdAt: datetime
     updatedAt: datetime
