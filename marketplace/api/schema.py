@@ -422,6 +422,55 @@ class Call(Schema):
     cost: str | None
     latencyMs: int
     firstTokenMs: int | None
+    cached: bool = Field(description="Answered from the cache: nothing was sent, used or paid.")
+
+
+class CallRoute(Schema):
+    by: str = Field("", description="model, alias, integration or fallback.")
+    strategy: str = Field("", description="The alias's.")
+    targets: list[str] = Field([], description="provider/model, in the order to be tried.")
+
+
+class CallAttempt(Schema):
+    integration: str = ""
+    provider: str = ""
+    model: str = ""
+    at: float = 0
+    ms: float = 0
+    outcome: str = Field("", description="ok, or the code of the error.")
+    message: str = ""
+    status: int = 0
+    waited: float = Field(0, description="Before it, in milliseconds.")
+
+
+class CallJourney(Schema):
+    """Times are milliseconds since the call arrived."""
+
+    route: CallRoute | None = None
+    steps: list[tuple[str, float]] = Field([], description="What was done, and when it was.")
+    attempts: list[CallAttempt] = []
+
+
+class CallCharge(Schema):
+    what: str
+    tokens: int
+    pricePerMillion: str
+    cost: str
+
+
+class CallInFull(Call):
+    tokenId: UUID | None
+    message: str
+    changes: list[str] = Field(description="What could not be carried over to the provider.")
+    attempts: int
+    queuedMs: int = Field(description="How long it waited for a limit; part of `latencyMs`.")
+    providerMs: int | None
+    cacheWriteTokens: int
+    priceSource: str
+    formula: list[CallCharge] = Field(
+        description="What adds up to `cost`; empty where the provider named it, or the price has changed since."
+    )
+    journey: CallJourney | None = Field(description="Null for calls from before it was recorded.")
 
 
 class Calls(Schema):
