@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from aiproxy.endpoints import anthropic, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
 from aiproxy.gateway.shared import Gateway
-from aiproxy.state.redis import Redis
+from aiproxy.state.redis import Redis, Unavailable
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -89,6 +89,9 @@ async def lifespan() -> AsyncIterator[None]:
     await upstream.open()
     recorder.start()
     redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
+    if redis is not None:
+        with suppress(Unavailable):  # which the log then says at once, not with the first call
+            await redis.do("PING")
     gateway = Gateway(upstream, recorder, timeouts(), redis)
     application.gateway = gateway
     refresher = asyncio.create_task(_refresh())
