@@ -381,6 +381,75 @@ class NewToken(Token):
     token: str = Field(description="Shown this once.")
 
 
+# --- Limits ---
+
+Dollars = Annotated[str, Field(max_length=40)]
+
+
+class LimitEdit(Strict):
+    """Only what is given changes; null is no limit. Money is US dollars as decimal text."""
+
+    requestsPerMinute: int | None = None
+    tokensPerMinute: int | None = None
+    concurrent: int | None = Field(None, description="Calls at once.")
+    tokensPerDay: int | None = Field(None, description="Of days and months in UTC.")
+    tokensPerMonth: int | None = None
+    moneyPerDay: Dollars | None = Field(None, examples=["2.50"])
+    moneyPerMonth: Dollars | None = None
+    queueSeconds: int | None = Field(
+        None,
+        description="How long a call may wait for a rate or a free place; 0 refuses at once. Budgets are never "
+        "waited for.",
+    )
+
+
+class LimitCreate(LimitEdit):
+    kind: Literal["user", "provider", "integration", "token"] = Field(
+        description="Holds for all calls of the account, those to one provider, through one integration, or with one "
+        "token; name that one."
+    )
+    providerId: Text | None = None
+    integrationId: UUID | None = None
+    tokenId: UUID | None = None
+    account: Text | None = Field(
+        None,
+        description="Administrators only: another person's e-mail address. They see the limit and cannot change it.",
+    )
+
+
+class Fill(Schema):
+    """How full one value of a limit is."""
+
+    name: str = Field(description="Which of the limit's values.", examples=["requestsPerMinute"])
+    used: int | str = Field(description="A number; of money, US dollars as decimal text.")
+    limit: int | str
+    freesInSeconds: float | None = Field(
+        description="When all of it is free again; null for calls at once, and where nothing is used."
+    )
+
+
+class Limit(Schema):
+    id: UUID
+    kind: str
+    providerId: str | None
+    integrationId: UUID | None
+    tokenId: UUID | None
+    account: str = Field(description="Whose calls it holds for.")
+    byOperator: bool = Field(description="Set by an administrator: its holder cannot change it.")
+    requestsPerMinute: int | None
+    tokensPerMinute: int | None
+    concurrent: int | None
+    tokensPerDay: int | None
+    tokensPerMonth: int | None
+    moneyPerDay: str | None
+    moneyPerMonth: str | None
+    currency: Literal["USD"] = "USD"
+    queueSeconds: int
+    fills: list[Fill]
+    createdAt: datetime
+    updatedAt: datetime
+
+
 # --- Usage ---
 
 

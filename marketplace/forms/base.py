@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -68,6 +68,8 @@ class ActionForm(Form):
     """A form whose fields are called like the keys of the errors its action raises."""
 
     use_required_attribute = False  # the server's own sentences say more
+    places: ClassVar[Mapping[str, str]] = {}
+    """The field for a key of the action's that is called otherwise here."""
 
     def input(self) -> Any:
         """What was typed, as the action wants it."""
@@ -82,5 +84,6 @@ class ActionForm(Form):
         except ValidationError as error:
             known = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
             for name, sentences in known.items():
-                self.add_error(name if name in self.fields else None, sentences)
+                place = self.places.get(name, name)
+                self.add_error(place if place in self.fields else None, sentences)
             return None
