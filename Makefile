@@ -16,7 +16,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 .PHONY: help run install test lint format coverage requirements clean
 
 help:
-	@echo "make run           start the application on http://$(HOST):$(PORT) (HOST=, PORT=)"
+	@echo "make run           start the application on http://$(HOST):$(PORT) (HOST=, PORT=, WORKERS=)"
 	@echo "make install       everything needed to work on it, in .venv"
 	@echo "make test          all checks and tests, as CI runs them"
 	@echo "make lint          the checks without the tests"
@@ -26,7 +26,7 @@ help:
 	@echo "make clean         remove caches, .venv and .tools; your data stays"
 
 run: .venv/stamp-run
-	@exec $(VENV) manage.py serve --host "$(HOST)" --port "$(PORT)"
+	@exec $(VENV) manage.py serve --host "$(HOST)" --port "$(PORT)" $(if $(WORKERS),--workers "$(WORKERS)")
 
 install: .venv/stamp-dev
 

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from aiproxy.endpoints import anthropic, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
 from aiproxy.gateway.shared import Gateway
+from aiproxy.state.breakers import Board
 from aiproxy.state.redis import Redis, Unavailable
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
@@ -30,7 +31,7 @@ PREFIXES = ("/api/ai/", "/api/proxy/", "/v1/", "/v1beta/")
 """Paths that belong to this front; everything else is the website's."""
 
 REFRESH_SECONDS = 1.0
-"""How soon a change made by another worker (a revoked token, an edited integration) is seen here."""
+"""How soon a change made by another worker (a revoked token, an edited integration, an open breaker) is seen here."""
 
 DRAIN_SECONDS = 5.0
 
@@ -77,7 +78,7 @@ application = Application()
 
 
 def breakers() -> Breakers:
-    """What this process knows of integrations in trouble; nothing where no gateway runs (commands)."""
+    """What is known of integrations in trouble; nothing where no gateway runs (commands)."""
     return application.gateway.guards.breakers if application.gateway else Breakers()
 
 
@@ -93,8 +94,10 @@ async def lifespan() -> AsyncIterator[None]:
         with suppress(Unavailable):  # which the log then says at once, not with the first call
             await redis.do("PING")
     gateway = Gateway(upstream, recorder, timeouts(), redis)
+    board = Board(gateway.guards.breakers)
+    await board.exchange()
     application.gateway = gateway
-    refresher = asyncio.create_task(_refresh())
+    refresher = asyncio.create_task(_refresh(board))
     try:
         yield
     finally:
@@ -116,11 +119,12 @@ def timeouts() -> Timeouts:
     )
 
 
-async def _refresh() -> None:
+async def _refresh(board: Board) -> None:
     while True:
-        await asyncio.sleep(REFRESH_SECONDS)
+        await board.wait(REFRESH_SECONDS)
         try:
             await live.refresh()
+            await board.exchange()
         except Exception as error:  # noqa: BLE001  # an absent database must not stop the watch for its return
             log.warning("live.refresh_failed", error=type(error).__name__)
 

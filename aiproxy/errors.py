@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.errors import CallTimeout, InvalidRequest, NotFound, ServerError
+from providers.errors import (
+    CallTimeout,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    ServerError,
+)
 from providers.wire import Change
 
 
@@ -31,6 +38,64 @@ class BreakerOpen(ServerError):
     """The integration failed several times in a row and is left alone for a while."""
 
     status = 503
+    breaks = False
+
+
+class LimitReached(RateLimited):
+    """A rate or a number of calls at once that the account or the token may have; wherever the call goes."""
+
+    fall_back = False
+
+
+class TargetLimitReached(LimitReached):
+    """The same for one provider or integration."""
+
+    fall_back = True
+
+
+class BudgetUsedUp(QuotaExceeded):
+    """The account's or the token's budget has no room for the call; wherever it goes."""
+
+    fall_back = False
+
+
+class TargetBudgetUsedUp(BudgetUsedUp):
+    """The same for one provider or integration."""
+
+    fall_back = True
+
+
+class Unpriced(QuotaExceeded):
+    """There is a budget in money, and nobody knows what the model costs."""
+
+
+class BudgetUnknown(ServerError):
+    """There is a budget, and the database does not tell what is left of it."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+
+class Paused(RateLimited):
+    """The provider has asked to be left alone for a while, and that is not over yet."""
+
+
+class TooManyBadTokens(RateLimited):
+    """Too many tokens that are none of ours came from one address."""
+
+    fall_back = False
+
+
+class Busy(ServerError):
+    """This worker has as many calls under way as it may; nothing was done."""
+
+    status = 503
+    fall_back = False
+class OutOfTime(CallTimeout):
+    """The whole call took too long, or longer than its caller wanted. That tells nothing about who was asked last."""
+
+    fall_back = False
     breaks = False
 
 

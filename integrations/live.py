@@ -118,7 +118,7 @@ async def caller(token_text: str) -> Caller:
         raise TokenRejected(UNKNOWN)
     found = _memory.callers.get(digests[0])
     if found is None:
-        found = await _in_database_thread(_load_caller, digests)
+        found = await in_database_thread(_load_caller, digests)
     if found.expires_at is not None and found.expires_at <= timezone.now():
         raise TokenRejected(EXPIRED)
     return found
@@ -127,7 +127,7 @@ async def caller(token_text: str) -> Caller:
 async def connections(user_id: UUID) -> tuple[Connection, ...]:
     """All of the user's, disabled ones too, the oldest first."""
     known = _memory.connections.get(user_id)
-    return known if known is not None else await _in_database_thread(_load_connections, user_id)
+    return known if known is not None else await in_database_thread(_load_connections, user_id)
 
 
 async def find(user_id: UUID, integration_id: UUID) -> Connection | None:
@@ -233,7 +233,7 @@ def forget() -> None:
 
 async def refresh() -> None:
     """Drop everything when any process changed custody since the last look. The first look reads what is kept."""
-    await _in_database_thread(look)
+    await in_database_thread(look)
 
 
 def look() -> None:
@@ -361,10 +361,10 @@ def _headers(spec: ProviderSpec, fields: Mapping[str, str], extra: Mapping[str, 
 async def _digests(token_text: str) -> tuple[str, ...]:
     if credentials.is_open():
         return tokens.digests(token_text)
-    return await _in_database_thread(tokens.digests, token_text)
+    return await in_database_thread(tokens.digests, token_text)
 
 
-async def _in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Off the event loop, in Django's thread, on a connection that is alive."""
 
     def guarded() -> R:

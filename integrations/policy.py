@@ -23,7 +23,8 @@ class CallPolicy:
     ``attempts`` counts the first one; the n-th wait is random up to ``multiplier`` × 2ⁿ and at most ``max_wait``.
     ``cache_seconds``: how long answers are kept for calls that do not say otherwise, 0 is not at all.
     ``priority``: of several integrations that could answer, lower numbers go first; within one, calls are spread
-    by ``weight``. ``origins``: web pages that may call it from a browser.
+    by ``weight``, and one that weighs nothing is only turned to when the others fail. ``origins``: web pages that
+    may call it from a browser.
     """
 
     attempts: int = MAX_ATTEMPTS
@@ -38,6 +39,11 @@ class CallPolicy:
     priority: int = 0
     weight: int = 1
     origins: frozenset[str] = frozenset()
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the owner has said where it stands among integrations that could answer as well."""
+        return self.priority != USUAL.priority or self.weight != USUAL.weight
 
 
 USUAL = CallPolicy()
@@ -77,7 +83,9 @@ NUMBERS: Mapping[str, tuple[type, float, float]] = {
 
 
 def read(stored: Mapping[str, Any]) -> CallPolicy:
-    """The policy as it is stored. What this version does not know is left out."""
+    """The policy as it is stored, ``USUAL`` itself where nothing is. What this version does not know is left out."""
+    if not stored:
+        return USUAL
     values: dict[str, Any] = {
         NAMES[name]: frozenset(value) if NAMES[name] in _SETS else value
         for name, value in stored.items()

@@ -54,6 +54,8 @@ SILENCED_SYSTEM_CHECKS = [
 
 AIM_HOST = env.text("AIM_HOST", "127.0.0.1")
 AIM_PORT = env.integer("AIM_PORT", 8000, least=1, most=65535)
+MOST_WORKERS = 64
+AIM_WORKERS = env.integer("AIM_WORKERS", 1, least=1, most=MOST_WORKERS)
 AIM_TRUSTED_PROXIES = env.integer("AIM_TRUSTED_PROXIES", 0, least=0, most=8)
 
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from urllib.parse import quote
 from uuid import UUID
 
+from aiproxy.endpoints import wishes
 from aiproxy.endpoints.exchange import Exchange
 from aiproxy.gateway import pipeline
 from aiproxy.gateway.call import Call
@@ -81,6 +82,8 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
+        fallback=wishes.fallback(exchange),
+        patience=wishes.patience(exchange),
     )
 
 
@@ -125,6 +128,8 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-integration": str(call.target.connection.id),
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
+    if call.route and (told := call.route.told(call.place, call.fell)):
+        headers["x-aim-route"] = told
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

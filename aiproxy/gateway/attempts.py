@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aiproxy.errors import BreakerOpen
 from aiproxy.gateway import retry
 from aiproxy.gateway.breaker import Breakers, verdict
 from aiproxy.gateway.call import Call, Target
+from integrations import policy
+from integrations.policy import CallPolicy
 from providers.errors import CallError
 
 T = TypeVar("T")
@@ -19,30 +21,50 @@ Once = Callable[[Target], Awaitable[T]]
 
 @dataclass(slots=True)
 class Guards:
-    """What keeps a provider's trouble from becoming worse; shared by all calls of one process."""
+    """What keeps a provider's trouble from becoming worse; shared by all calls of one process. ``policy`` holds for
+    integrations whose owner has set none.
+    """
 
     breakers: Breakers = field(default_factory=Breakers)
     budget: retry.Budget = field(default_factory=retry.Budget)
-    policy: retry.Policy = field(default_factory=retry.Policy)
+    policy: CallPolicy = policy.USUAL
+
+    def policy_of(self, target: Target) -> CallPolicy:
+        own = target.connection.policy
+        return self.policy if own is policy.USUAL else own
+
+    def may_call(self, target: Target) -> bool:
+        return not self.breakers.paused(target.connection.id)
 
 
 async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once: Once[T]) -> T:
     """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
 
-    Where there is another target to go to, none is waited for. Raises the last error, and at once one that no
-    other provider would spare the caller.
+    Where there is another target to go to, none is waited for. No attempt begins when ``call.until`` has come.
+    Raises the last error, and at once one that no other provider would spare the caller.
     """
-    impatient = replace(guards.policy, attempts=1)
-    for target in targets[:-1]:
+    failure: CallError | None = None
+    for place, target in enumerate(targets, 1):
+        if failure is not None and not _worth_trying(guards, call, target):
+            continue
+        call.place = place
+        attempts = 1 if any(guards.may_call(other) for other in targets[place:]) else None
         try:
-            return await _at(guards, call, target, once, impatient)
+            return await _at(guards, call, target, once, attempts)
         except CallError as error:
             if not error.fall_back:
                 raise
-    return await _at(guards, call, targets[-1], once, guards.policy)
+            failure, call.fell = error, error.code
+    assert failure is not None
+    raise failure
 
 
-async def _at(guards: Guards, call: Call, target: Target, once: Once[T], policy: retry.Policy) -> T:
+def _worth_trying(guards: Guards, call: Call, target: Target) -> bool:
+    """Of one that is left alone, only the first says so: an error that came of a call tells more."""
+    return time.monotonic() < call.until and guards.may_call(target)
+
+
+async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempts: int | None) -> T:
     call.target = target
     breaker = guards.breakers.of(target.connection.id)
     if not breaker.allows(time.monotonic()):
@@ -54,7 +76,13 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], policy:
             provider=target.connection.provider.id,
         )
     try:
-        return await retry.attempt(lambda: once(target), policy, guards.budget)
+        return await retry.attempt(
+            lambda: once(target),
+            guards.policy_of(target),
+            guards.budget,
+            attempts=attempts,
+            until=call.until,
+        )
     except BaseException as error:
         verdict(breaker, error, time.monotonic())
         raise

@@ -87,6 +87,7 @@ def record(call: Call, error: BaseException | None) -> UsageRecord:
         attempts=call.attempts,
         request_id=call.request_id,
         changes=[str(change) for change in call.changes],
+        queued_ms=call.queued_ms,
     )
 
 

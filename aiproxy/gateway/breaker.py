@@ -5,16 +5,20 @@
                                      └───────────── failure, n + 1 ────────┘
 
 Half-open lets one call through at a time. A breaker is pure: the clock is given in,
-in seconds of ``time.monotonic``.
+in seconds of ``time.monotonic``. Failures are counted by each worker for itself; that one is open is known to all of
+them, through ``state.breakers``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from aiproxy.errors import OutOfTime
 from providers.errors import CallError, StreamCut
 
 THRESHOLD = 5
@@ -26,6 +30,10 @@ PROBE_SECONDS = 300.0
 State = Literal["closed", "open", "half-open"]
 
 
+def _nobody() -> None:
+    """Whom a breaker tells of its changes when nobody asked."""
+
+
 @dataclass(slots=True)
 class Breaker:
     """The state of one integration. ``allows`` before a call; ``succeeded`` or ``failed`` after it."""
@@ -34,6 +42,8 @@ class Breaker:
     trips: int = 0
     open_until: float | None = None
     probing_since: float | None = None
+    tell: Callable[[], None] = _nobody
+    """Called after it opened or closed."""
 
     def state(self, now: float) -> State:
         if self.open_until is None:
@@ -60,8 +70,11 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The provider answered, be it with a refusal: it is there."""
+        was_open = self.open_until is not None
         self.failures = self.trips = 0
         self.open_until = self.probing_since = None
+        if was_open:
+            self.tell()
 
     def failed(self, now: float) -> None:
         self.failures += 1
@@ -70,6 +83,7 @@ class Breaker:
             self.trips += 1
             self.failures = 0
             self.open_until = now + min(MAX_SECONDS, BASE_SECONDS * self.trips)
+            self.tell()
 
     def abandoned(self) -> None:
         """The call ended without telling anything about the provider (its caller left)."""
@@ -78,8 +92,8 @@ class Breaker:
 
 def verdict(breaker: Breaker, error: BaseException | None, now: float) -> None:
     """Note on ``breaker`` how a call ended. Only errors that say ``breaks`` are the provider's trouble."""
-    if isinstance(error, StreamCut):
-        breaker.abandoned()  # it was there and spoke; a long answer may break off for many reasons
+    if isinstance(error, StreamCut | OutOfTime):
+        breaker.abandoned()  # it was there and spoke, or had no time to; that may have many reasons
     elif isinstance(error, CallError) and error.breaks:
         breaker.failed(now)
     elif error is None or isinstance(error, CallError):
@@ -89,13 +103,20 @@ def verdict(breaker: Breaker, error: BaseException | None, now: float) -> None:
 
 
 class Breakers:
-    """One breaker for each integration, in this process."""
+    """One breaker for each integration, in this process. For its event loop alone."""
 
     def __init__(self) -> None:
         self._known: dict[UUID, Breaker] = {}
+        self.changes: set[UUID] = set()
+        """Those that opened or closed here, until the other workers have been told."""
+        self.changed = asyncio.Event()
 
     def of(self, integration_id: UUID) -> Breaker:
-        return self._known.setdefault(integration_id, Breaker())
+        breaker = self._known.get(integration_id)
+        if breaker is None:
+            breaker = Breaker(tell=lambda: self._note(integration_id))
+            self._known[integration_id] = breaker
+        return breaker
 
     def paused(self, integration_id: UUID) -> float:
         """Seconds for which the integration is still left alone; 0 when it is not."""
@@ -105,3 +126,17 @@ class Breakers:
     def reset(self, integration_id: UUID) -> None:
         """Forget what happened: its owner has mended or tested it."""
         self._known.pop(integration_id, None)
+        self._note(integration_id)
+
+    def told_open(self, integration_id: UUID, until: float, trips: int) -> None:
+        """Another worker has found it in trouble."""
+        breaker = self.of(integration_id)
+        breaker.failures, breaker.trips, breaker.open_until = 0, trips, until
+
+    def told_closed(self, integration_id: UUID) -> None:
+        """Another worker has reached it."""
+        self._known.pop(integration_id, None)
+
+    def _note(self, integration_id: UUID) -> None:
+        self.changes.add(integration_id)
+        self.changed.set()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
+from aiproxy.gateway.estimates import Estimate
+from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
@@ -26,6 +31,31 @@ class Target:
     host: Host
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Why a call goes where it goes: what named its places, how they were put in order, and that order.
+
+    ``by`` is "fallback" where the call itself named more than one model. ``strategy`` is one of ``Alias.STRATEGIES``,
+    or empty where there was nothing to choose. ``targets`` are ``provider/model``; the last ``paused`` of them are
+    left alone for now, which is why they are last.
+    """
+
+    by: Literal["model", "alias", "integration", "fallback"]
+    strategy: str
+    targets: Sequence[str]
+    paused: int = 0
+
+    def told(self, place: int, after: str) -> str:
+        """In a few words why the ``place``-th target (from 1) answered, ``after`` being the code of the failure
+        that led there. Empty where there was nothing to choose.
+        """
+        places = len(self.targets)
+        if place > 1:
+            return f"fallback {place} of {places} after {after}"
+        paused = f", {self.paused} left alone" if self.paused else ""
+        return f"{self.strategy} of {places}{paused}" if places > 1 else ""
+
+
 @dataclass(slots=True)
 class Call:
     """One call from its arrival to its bill. The steps fill in what they learn."""
@@ -39,13 +69,31 @@ class Call:
     integration_id: UUID | None = None
     strict: bool = False
     """Refuse the call rather than change anything of it."""
+    fallback: tuple[str, ...] = ()
+    """Models to turn to when the requested one fails, in order."""
+    patience: float = math.inf
+    """Seconds after which the caller wants an answer no more."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
 
+    until: float = math.inf
+    """When the whole call must be over, retries and fallbacks included; as ``time.monotonic`` counts."""
+    route: Route | None = None
+    place: int = 1
+    """Which of the route's targets was asked last, from 1."""
+    fell: str = ""
+    """The code of the failure that led from one target to the next."""
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
+    estimate: Estimate | None = None
+    """What it may use; None for a call that uses no tokens."""
+    ticket: Ticket | None = None
+    target_ticket: Ticket | None = None
+    """What it has taken of the limits of its account and token, and of its target."""
+    queued_ms: int = 0
+    """How long it waited for them."""
     attempts: int = 0
     sent: WireRequest | None = None
     sent_at: float | None = None

@@ -1,16 +1,16 @@
 """The whole journey of a call, top to bottom.
 
-routes → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one usage
-record, committed before the caller sees the end. Once an event has left there is no second attempt.
+routes in order → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one
+usage record, committed before the caller sees the end. Once an event has left there is no second attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from aiproxy.gateway import billing, defaults, routing
+from aiproxy.gateway import billing, defaults, order, routing, size
 from aiproxy.gateway.attempts import Once, first_good
 from aiproxy.gateway.call import Call, Target
 from aiproxy.gateway.outcome import breaker_of, judged, recorded
@@ -21,6 +21,7 @@ from providers.adapters.base import Counting
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.events import Ended, Event
+from providers.usage import Usage
 
 T = TypeVar("T")
 
@@ -34,7 +35,8 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
         return target.adapter.parse(reply, target.host)
 
     async with recorded(gateway, call):
-        response = await _answered(gateway, call, once)
+        targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        response = await _answered(gateway, call, targets, once)
         call.model, call.finish = response.model, response.finish
         billing.charge(call, response.usage, len(response.text))
     return response
@@ -50,7 +52,8 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
         return await begin(gateway, call, target, wire)
 
     async with recorded(gateway, call):
-        begun = await first_good(gateway.guards, call, await _targets(call), once)
+        targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        begun = await first_good(gateway.guards, call, targets, once)
         async with begun.stack, judged(gateway, call):
             if begun.first is not None:
                 yield begun.first
@@ -68,7 +71,8 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
         return target.adapter.parse_embedding(reply, target.host)
 
     async with recorded(gateway, call):
-        response = await _answered(gateway, call, once)
+        targets = await _targets(gateway, call, lambda: size.of_embedding(request))
+        response = await _answered(gateway, call, targets, once)
         call.model, call.finish = response.model, "stop"
         billing.charge(call, response.usage)
     return response
@@ -89,18 +93,23 @@ async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int
         return adapter.parse_count(reply, target.host), False
 
     async with recorded(gateway, call):
-        counted = await _answered(gateway, call, once)
+        targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        counted = await _answered(gateway, call, targets, once)
         call.finish = "stop"
     return counted
 
 
-async def _targets(call: Call) -> list[Target]:
+async def _targets(gateway: Gateway, call: Call, estimate: Callable[[], Usage]) -> list[Target]:
+    """Where the call may go, in order, and until when."""
     connections = await live.connections(call.caller.user_id)
-    return routing.targets(connections, call.caller, call.requested_model, call.integration_id)
+    targets = order.put(routing.ways(connections, call), call, gateway.facts, estimate)
+    totals = [gateway.timeouts.of(target.connection.policy).total for target in targets]
+    call.until = call.started + min(call.patience, max(totals))
+    return targets
 
 
-async def _answered(gateway: Gateway, call: Call, once: Once[T]) -> T:
+async def _answered(gateway: Gateway, call: Call, targets: list[Target], once: Once[T]) -> T:
     """A whole exchange with the first target that answers."""
-    answer = await first_good(gateway.guards, call, await _targets(call), once)
+    answer = await first_good(gateway.guards, call, targets, once)
     breaker_of(gateway, call).succeeded()
     return answer

@@ -6,13 +6,15 @@ have been carried out and billed. A provider's refusal (429, 5xx) proves that no
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState
 
+from integrations.policy import CallPolicy
 from providers.errors import (
     CallError,
     CallTimeout,
@@ -23,17 +25,6 @@ from providers.errors import (
 )
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """``attempts`` counts the first one too. The n-th wait is random, up to ``base`` × 2ⁿ and at most ``longest``
-    seconds; a provider that asks for more than ``longest`` is not waited for.
-    """
-
-    attempts: int = 3
-    base: float = 0.5
-    longest: float = 8.0
 
 
 class Budget:
@@ -71,29 +62,42 @@ def is_safe(error: BaseException) -> bool:
             return False
 
 
-def worth_it(error: BaseException, policy: Policy) -> bool:
-    """Whether to try again: it is safe, and the provider does not want us to wait longer than we would."""
-    return is_safe(error) and (getattr(error, "retry_after", None) or 0) <= policy.longest
+def worth_it(error: BaseException, policy: CallPolicy) -> bool:
+    """Whether to try again: it is safe, the integration's owner wants it, and the provider does not want us to wait
+    longer than we would.
+    """
+    if not isinstance(error, CallError) or not is_safe(error):
+        return False
+    return error.code in policy.retry_on and (error.retry_after or 0) <= policy.max_wait
 
 
-def pause(error: BaseException, number: int, policy: Policy, chance: float) -> float:
+def pause(error: BaseException, number: int, policy: CallPolicy, chance: float) -> float:
     """Seconds to wait after the ``number``-th attempt (from 1), with ``chance`` between 0 and 1: full jitter, but
     never less than the provider asked for.
     """
-    backoff = chance * min(policy.longest, policy.base * 2.0**number)
+    backoff = chance * min(policy.max_wait, policy.multiplier * 2.0**number)
     return max(backoff, getattr(error, "retry_after", None) or 0.0)
 
 
-async def attempt(once: Callable[[], Awaitable[T]], policy: Policy, budget: Budget) -> T:
-    """What ``once`` gives, tried again where that is right. Raises its last error.
+async def attempt(
+    once: Callable[[], Awaitable[T]],
+    policy: CallPolicy,
+    budget: Budget,
+    *,
+    attempts: int | None = None,
+    until: float = math.inf,
+) -> T:
+    """What ``once`` gives, tried again where that is right: up to ``attempts`` times, as ``policy`` says where that
+    is None, and none begun after ``until``. Raises its last error.
 
     The first attempt goes without tenacity, whose loop costs as much as a tenth of a call.
     """
+    most = policy.attempts if attempts is None else attempts
     budget.earn()
     try:
         return await once()
     except CallError as error:
-        if policy.attempts < 2 or not worth_it(error, policy):
+        if most < 2 or not worth_it(error, policy):
             raise
         failed: CallError | None = error
 
@@ -107,7 +111,7 @@ async def attempt(once: Callable[[], Awaitable[T]], policy: Policy, budget: Budg
 
     def go_on(state: RetryCallState) -> bool:
         error = _error(state)
-        if error is None or state.attempt_number >= policy.attempts:
+        if error is None or state.attempt_number >= most:
             return False
         return worth_it(error, policy) and budget.spend()
 
@@ -115,7 +119,10 @@ async def attempt(once: Callable[[], Awaitable[T]], policy: Policy, budget: Budg
         error = _error(state)
         return pause(error, state.attempt_number, policy, random.random()) if error else 0.0
 
-    return await AsyncRetrying(retry=go_on, wait=wait, reraise=True)(again)
+    def too_late(state: RetryCallState) -> bool:
+        return time.monotonic() + state.upcoming_sleep >= until
+
+    return await AsyncRetrying(retry=go_on, wait=wait, stop=too_late, reraise=True)(again)
 
 
 def _error(state: RetryCallState) -> BaseException | None:

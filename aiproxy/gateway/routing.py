@@ -1,33 +1,65 @@
-"""From the model a caller names to the integration that serves it."""
+"""From the model a caller names to the integrations that can serve it. Which goes first is for ``order``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from aiproxy.errors import NoRoute
 from aiproxy.gateway import aliases
-from aiproxy.gateway.call import Target
+from aiproxy.gateway.aliases import Meaning
+from aiproxy.gateway.call import Call, Target
+from aiproxy.models import Alias
 from integrations.errors import CredentialRequired, Disabled
 from integrations.live import Connection
-from integrations.tokens import Caller
 from providers.adapters.base import Host
-from providers.errors import InvalidRequest
+from providers.errors import CallError, InvalidRequest
 from providers.registry import catalogue
 
 
-def targets(
-    connections: Sequence[Connection], caller: Caller, model: str, integration_id: UUID | None
-) -> list[Target]:
-    """Where ``model`` is to be asked for, among the connections the caller's token allows: the first place, and
-    those to fall back to.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One answer to where a name leads, and the integrations that give it: the oldest first, never none."""
 
-    An integration named by its id wins. Else an alias gives every place it leads to that can be used, in its own
-    order, ``provider/model`` the provider's oldest enabled integration, and a bare model the only provider that
-    has it. Raises NoRoute, InvalidRequest (ambiguous, no model named), Disabled or CredentialRequired.
+    targets: Sequence[Target]
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where one name leads. ``order.put`` decides which of its places is tried first, as ``strategy`` says."""
+
+    by: Literal["model", "alias", "integration"]
+    places: Sequence[Place]
+    strategy: str = Alias.PRIORITY
+
+
+def ways(connections: Sequence[Connection], call: Call) -> list[Way]:
+    """Where the requested model leads, then where each of the call's fallbacks does, among the connections that the
+    caller's token allows. Raises as ``way`` does, and InvalidRequest for a fallback that cannot be used.
     """
-    allowed = [c for c in connections if caller.may_use(c.id)]
+    allowed = [c for c in connections if call.caller.may_use(c.id)]
+    found = [way(allowed, call.requested_model, call.integration_id)]
+    for name in call.fallback:
+        try:
+            found.append(way(allowed, name))
+        except CallError as error:
+            raise InvalidRequest(
+                f"The fallback {name[:200]!r} cannot be used. {error.message}", param="fallback"
+            ) from None
+    return found
+
+
+def way(allowed: Sequence[Connection], model: str, integration_id: UUID | None = None) -> Way:
+    """Where ``model`` is to be asked for.
+
+    An integration named by its id wins. Else an alias gives every place it leads to that can be used,
+    ``provider/model`` that provider's integrations, and a bare model those of the only provider that has it. Raises
+    NoRoute, InvalidRequest (ambiguous, no model named), Disabled or CredentialRequired.
+    """
     if integration_id is not None:
         named = next((c for c in allowed if c.id == integration_id), None)
         if named is None:
@@ -36,39 +68,66 @@ def targets(
                 "Look up its id on the marketplace page.",
                 param="X-Integration-Id",
             )
-        return of_alias([named], model) or [_target(named, model)]
+        places = of_alias([named], model) or [Place([_target(named, model)])]
+        return Way("integration", places)
     if not model:
         raise InvalidRequest(
             "Name a model (for example sandbox/sandbox), or an integration with the X-Integration-Id header.",
             param="model",
         )
-    if aliases.find(model) is not None:
-        return _all_of_alias(allowed, model)
-    return [_target(_by_model(allowed, model), model)]
+    meaning = aliases.find(model)
+    if meaning is not None:
+        return Way("alias", _all_of_alias(allowed, model, meaning), meaning.strategy)
+    return _of_one_provider(_by_model(allowed, model), model)
 
 
-def of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
-    """Every place the alias ``name`` leads to that can be called now, in order; none for what is no alias."""
+def of_alias(allowed: Sequence[Connection], name: str) -> list[Place]:
+    """Every place the alias ``name`` leads to that can be called now, in its own order; none for what is no alias."""
     found = []
     meaning = aliases.find(name)
     for step in meaning.steps if meaning else ():
-        for connection in allowed:
-            if step.integration_id == connection.id or step.provider == connection.provider.id:
-                with suppress(InvalidRequest):
-                    found.append(_target(connection, step.model))
+        there = [
+            c for c in allowed if step.integration_id == c.id or step.provider == c.provider.id
+        ]
+        if usable := _usable(there, step.model):
+            found.append(Place(usable, step.weight))
     return found
 
 
-def _all_of_alias(allowed: Sequence[Connection], name: str) -> list[Target]:
+def _all_of_alias(allowed: Sequence[Connection], name: str, meaning: Meaning) -> list[Place]:
     if found := of_alias(allowed, name):
         return found
-    meaning = aliases.find(name)
-    places = ", ".join(map(str, meaning.steps)) if meaning else ""
+    places = ", ".join(map(str, meaning.steps))
     raise NoRoute(
         f"The alias {name!r} leads to {places}, and none of the integrations this token may use can be called "
         "for that. Connect one of these providers on the marketplace page, or use another model.",
         param="model",
     )
+
+
+def _of_one_provider(connections: Sequence[Connection], model: str) -> Way:
+    """The oldest enabled integration alone: a second key is often somebody else's money. Where their owner has set
+    a priority or a weight, all of them.
+    """
+    if len(connections) > 1 and any(c.policy.ranks for c in connections if c.enabled):
+        usable = _usable(connections, model)
+        if len(usable) > 1:
+            return Way("model", [Place(usable)], _strategy(usable))
+    return Way("model", [Place([_target(_first_usable(connections), model)])])
+
+
+def _strategy(targets: Sequence[Target]) -> str:
+    """What putting integrations of one provider in order comes to: a draw, where several may go first."""
+    drawn = [t.connection.policy.priority for t in targets if t.connection.policy.weight]
+    return Alias.WEIGHTED if drawn.count(min(drawn, default=0)) > 1 else Alias.PRIORITY
+
+
+def _usable(connections: Sequence[Connection], model: str) -> list[Target]:
+    found = []
+    for connection in connections:
+        with suppress(InvalidRequest):
+            found.append(_target(connection, model))
+    return found
 
 
 def serves(connection: Connection, model: str) -> bool:
@@ -90,12 +149,13 @@ def models_of(connection: Connection) -> list[str]:
     return list(dict.fromkeys(filter(None, known)))
 
 
-def _by_model(allowed: Sequence[Connection], model: str) -> Connection:
+def _by_model(allowed: Sequence[Connection], model: str) -> list[Connection]:
+    """The integrations that may have the model, all of one provider; never none."""
     prefix, slash, _ = model.partition("/")
     if slash:
         of_provider = [c for c in allowed if c.provider.id == prefix]
         if of_provider:
-            return _first_usable(of_provider)
+            return of_provider
     having = [c for c in allowed if serves(c, model)]
     providers = sorted({c.provider.id for c in having if c.enabled})
     if len(providers) > 1:
@@ -104,7 +164,7 @@ def _by_model(allowed: Sequence[Connection], model: str) -> Connection:
             f"Several of your providers have {model!r}. Say which: {choices}.", param="model"
         )
     if having:
-        return _first_usable(having)
+        return [c for c in having if c.provider.id in providers] or having
     raise NoRoute(
         f"None of the integrations this token may use is known to have the model {model!r}. "
         "Write it as provider/model, or name an integration with the X-Integration-Id header.",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from aiproxy.errors import NotAsItIs
 from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.latency import Measuring
 from aiproxy.gateway.shared import Gateway
 from aiproxy.gateway.stream import events_of
 from aiproxy.upstream.send import send, stream
@@ -21,11 +22,14 @@ from providers.wire import WireReply, WireRequest
 async def exchange(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> WireReply:
     """One request and its whole answer; a refusal raises."""
     _note_sending(call, wire)
-    reply = await send(gateway.upstream, target.connection, wire, gateway.timeouts)
-    call.answered_at = time.monotonic()
-    _note_limits(call, target, reply.headers)
-    if reply.status >= 300:
-        raise target.adapter.explain(reply, target.host)
+    connection = target.connection
+    timeouts = gateway.timeouts.of(connection.policy)
+    with Measuring(gateway.facts.latencies, call, target):
+        reply = await send(gateway.upstream, connection, wire, timeouts, _left(call))
+        call.answered_at = time.monotonic()
+        _note_limits(call, target, reply.headers)
+        if reply.status >= 300:
+            raise target.adapter.explain(reply, target.host)
     return reply
 
 
@@ -41,15 +45,22 @@ class Begun:
 async def begin(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> Begun:
     """Send, and wait for the first event: until then a failure can be made good elsewhere."""
     _note_sending(call, wire)
-    async with AsyncExitStack() as stack:
-        exchange = stream(gateway.upstream, target.connection, wire, gateway.timeouts)
-        streamed = await stack.enter_async_context(exchange)
-        _note_limits(call, target, streamed.headers)
-        if streamed.reply is not None:
-            raise target.adapter.explain(streamed.reply, target.host)
-        events = await stack.enter_async_context(aclosing(events_of(streamed, call, target)))
-        first = await anext(events, None)
-        return Begun(stack.pop_all(), events, first)
+    timeouts = gateway.timeouts.of(target.connection.policy)
+    with Measuring(gateway.facts.latencies, call, target):
+        async with AsyncExitStack() as stack:
+            exchange = stream(gateway.upstream, target.connection, wire, timeouts, _left(call))
+            streamed = await stack.enter_async_context(exchange)
+            _note_limits(call, target, streamed.headers)
+            if streamed.reply is not None:
+                raise target.adapter.explain(streamed.reply, target.host)
+            events = await stack.enter_async_context(aclosing(events_of(streamed, call, target)))
+            first = await anext(events, None)
+            return Begun(stack.pop_all(), events, first)
+
+
+def _left(call: Call) -> float:
+    """Seconds until the whole call must be over."""
+    return max(0.0, call.until - time.monotonic())
 
 
 def _note_sending(call: Call, wire: WireRequest) -> None:

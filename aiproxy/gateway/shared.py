@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiproxy.gateway.attempts import Guards
+from aiproxy.gateway.order import Facts
 from aiproxy.state.redis import Redis
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Timeouts
@@ -23,5 +24,9 @@ class Gateway:
     redis: Redis | None = None
     """What all workers know together; None where this process is the only one, or they share the database alone."""
     guards: Guards = field(default_factory=Guards)
+    facts: Facts = field(init=False)
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
     """The calls under way. Those that outlive the shutdown are cancelled, so that each leaves its record."""
+
+    def __post_init__(self) -> None:
+        self.facts = Facts(self.guards.breakers.paused)

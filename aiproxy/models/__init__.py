@@ -1,7 +1,9 @@
 """The rows of traffic."""
 
+from aiproxy.models.breaker import OpenBreaker
+from aiproxy.models.level import LimitLevel
 from aiproxy.models.limit import Limit
 from aiproxy.models.route import Alias
 from aiproxy.models.usage import UsageRecord
 
-__all__ = ["Alias", "Limit", "UsageRecord"]
+__all__ = ["Alias", "Limit", "LimitLevel", "OpenBreaker", "UsageRecord"]

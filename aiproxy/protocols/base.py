@@ -41,6 +41,8 @@ class Style:
     """Members of a Responses request, which the answer repeats."""
     strict: bool = False
     """Our own dialect's ``strict``: refuse the call rather than change anything of it."""
+    fallback: tuple[str, ...] = ()
+    """Our own dialect's ``fallback``: models to turn to when the first one fails."""
 
 
 @dataclass(slots=True)

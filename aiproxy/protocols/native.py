@@ -38,6 +38,7 @@ class Native(EmbeddingProtocol):
         return Style(
             metadata=fields.mapping("metadata") or options.mapping("metadata"),
             strict=fields.flag("strict") or options.flag("strict") or False,
+            fallback=fields.words("fallback") or options.words("fallback"),
         )
 
     def render_response(self, response: ChatResponse, context: Context) -> JsonObject:

@@ -44,9 +44,10 @@ OPTIONS = (
     "stream",
     "metadata",
     "strict",
+    "fallback",
 )
 """Fields of every chat call, at the top or in ``options``."""
-EMBEDDING_OPTIONS = ("model", "dimensions", "task", "user", "metadata", "strict")
+EMBEDDING_OPTIONS = ("model", "dimensions", "task", "user", "metadata", "strict", "fallback")
 
 _ELSEWHERE = {
     "system": "systemPrompt",
@@ -57,6 +58,8 @@ _ELSEWHERE = {
     "reasoning_effort": "reasoning",
     "functions": "tools",
     "integrationId": "the X-Integration-Id header",
+    "models": "fallback",
+    "fallbacks": "fallback",
 }
 """What other dialects call our fields."""
 
@@ -149,6 +152,7 @@ def parse_embedding(body: Json) -> EmbeddingRequest:
     members = Members(body, ("input",), EMBEDDING_OPTIONS)
     members.mapping("metadata")
     members.flag("strict")
+    members.words("fallback")
     return EmbeddingRequest(
         members.text("model", ""),
         openai_request.parse_inputs(members),
@@ -161,6 +165,7 @@ def parse_embedding(body: Json) -> EmbeddingRequest:
 def _request(members: Members, messages: tuple[Message, ...]) -> ChatRequest:
     members.mapping("metadata")
     members.flag("strict")
+    members.words("fallback")
     system = members.text("systemPrompt")
     return ChatRequest(
         model=members.text("model", ""),

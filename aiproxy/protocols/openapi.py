@@ -113,6 +113,8 @@ def _operation(
         "parameters": [
             {"$ref": "#/components/parameters/IntegrationId"},
             {"$ref": "#/components/parameters/Strict"},
+            {"$ref": "#/components/parameters/Fallback"},
+            {"$ref": "#/components/parameters/Timeout"},
         ],
         "responses": {
             "200": {"description": "The answer.", "content": content},
@@ -363,6 +365,23 @@ components: Object = {
             "description": "`true` refuses the call, before anything is sent, if the provider's format cannot carry "
             "all of it as it is. Without it the header `x-aim-changes` of the answer tells what was changed.",
             "schema": {"type": "string", "enum": ["true", "false"]},
+        },
+        "Fallback": {
+            "name": "X-Aim-Fallback",
+            "in": "header",
+            "required": False,
+            "description": "Up to five models or aliases, separated by commas, to turn to when the one before fails. "
+            "The header `x-aim-route` of the answer tells which of them answered, and why.",
+            "schema": {"type": "string"},
+            "example": "anthropic/claude-sonnet-4-5, fast",
+        },
+        "Timeout": {
+            "name": "X-Aim-Timeout",
+            "in": "header",
+            "required": False,
+            "description": "Seconds that the whole call may take, retries and fallbacks included, where that is "
+            "less than the server allows.",
+            "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
         },
         "IntegrationId": {
             "name": "X-Integration-Id",

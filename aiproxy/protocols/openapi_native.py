@@ -26,6 +26,11 @@ from aiproxy.protocols.openapi_words import (
 )
 from providers.chat import FinishReason
 
+FALLBACK = any_of(
+    STRING,
+    array(STRING, maxItems=5),
+    description="Models or aliases to turn to, in this order, when the one before fails.",
+)
 _OPTIONS: dict[str, Schema] = {
     "model": MODEL,
     "systemPrompt": text("Instructions before the first message."),
@@ -68,6 +73,7 @@ _OPTIONS: dict[str, Schema] = {
     "stream": flag("Answer in server-sent events."),
     "metadata": free("Your own notes. The answer repeats them; no provider sees them."),
     "strict": flag("Refuse the call if the provider's format cannot carry all of it as it is."),
+    "fallback": FALLBACK,
 }
 _NESTED = {"options": said(record(_OPTIONS), "The same options; each may stand here or above.")}
 
@@ -188,6 +194,7 @@ NATIVE: dict[str, Schema] = {
             "user": text(),
             "metadata": free(),
             "strict": flag(),
+            "fallback": FALLBACK,
             "options": free("The same options except `input`."),
         },
         "input",

@@ -7,6 +7,7 @@ a header, and the key that was used is blacked out of what the provider answers.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from typing import Protocol, cast
 
 import httpx
 
+from aiproxy.errors import OutOfTime
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.signing import long_ones, prove
 from integrations.live import Connection
+from integrations.policy import USUAL, CallPolicy
 from providers.endpoint import SANDBOX
 from providers.errors import (
     AddressRefused,
@@ -96,6 +99,20 @@ class Timeouts:
     idle: float = 60.0
     total: float = 300.0
 
+    def of(self, policy: CallPolicy) -> Timeouts:
+        """These, but for those that an integration's policy sets."""
+        return self if policy is USUAL else _merged(self, policy)
+
+
+@lru_cache(maxsize=1024)
+def _merged(usual: Timeouts, policy: CallPolicy) -> Timeouts:
+    return Timeouts(
+        policy.connect_timeout or usual.connect,
+        policy.first_token_timeout or usual.first_byte,
+        policy.idle_timeout or usual.idle,
+        policy.total_timeout or usual.total,
+    )
+
 
 class Body(Protocol):
     async def read(self) -> bytes:
@@ -116,26 +133,42 @@ class Head:
 
 
 async def send(
-    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+    upstream: Upstream,
+    connection: Connection,
+    request: WireRequest,
+    timeouts: Timeouts,
+    within: float = math.inf,
 ) -> WireReply:
-    """The whole answer with any status but a redirect's. Raises CallError."""
+    """The whole answer with any status but a redirect's. ``within`` is how many seconds are left of the whole call.
+
+    Raises CallError; OutOfTime where the call ended before the provider had half of its own time, so that nobody
+    can blame it.
+    """
+    patience = min(timeouts.total, within)
     try:
-        async with asyncio.timeout(timeouts.total):
+        async with asyncio.timeout(patience):
             head = await _begin(upstream, connection, request, timeouts)
             return await _whole(head, connection)
     except httpx.TransportError as error:
         failure = _explained(error, connection)
     except TimeoutError:
-        failure = _late(connection, f"no whole answer in {timeouts.total:g} s")
+        hurried = within < timeouts.total / 2
+        failure = _late(connection, f"no whole answer in {patience:g} s", hurried=hurried)
     raise failure
 
 
 @asynccontextmanager
 async def stream(
-    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+    upstream: Upstream,
+    connection: Connection,
+    request: WireRequest,
+    timeouts: Timeouts,
+    within: float = math.inf,
 ) -> AsyncIterator[Streamed]:
-    """The answer as it comes. Leaving the context ends the exchange at once, wherever it stands."""
-    streamed = await _open(upstream, connection, request, timeouts)
+    """The answer as it comes, ``within`` as for ``send``. Leaving the context ends the exchange at once, wherever
+    it stands.
+    """
+    streamed = await _open(upstream, connection, request, timeouts, within)
     try:
         yield streamed
     finally:
@@ -155,6 +188,7 @@ class Streamed:
         "_end",
         "_head",
         "_held",
+        "_hurried",
         "_idle",
         "_loop",
         "_secrets",
@@ -162,7 +196,12 @@ class Streamed:
     )
 
     def __init__(
-        self, head: Head, connection: Connection, timeouts: Timeouts, started: float
+        self,
+        head: Head,
+        connection: Connection,
+        timeouts: Timeouts,
+        started: float,
+        within: float = math.inf,
     ) -> None:
         self.reply: WireReply | None = None
         self._head = head
@@ -171,7 +210,8 @@ class Streamed:
         self._held = b""
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
-        self._end = started + timeouts.total
+        self._end = started + min(timeouts.total, within)
+        self._hurried = within < timeouts.total / 2
         self._deadline = min(self._end, started + timeouts.first_byte)
 
     @property
@@ -194,7 +234,10 @@ class Streamed:
         except httpx.TransportError as error:
             failure: CallError = _cut(error, self._connection)
         except TimeoutError:
-            failure = _late(self._connection, "the stream stood still or lasted too long")
+            hurried = self._hurried and self._deadline == self._end
+            failure = _late(
+                self._connection, "the stream stood still or lasted too long", hurried=hurried
+            )
         else:
             if not data and not self._held:
                 raise StopAsyncIteration
@@ -214,21 +257,26 @@ class Streamed:
 
 
 async def _open(
-    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+    upstream: Upstream,
+    connection: Connection,
+    request: WireRequest,
+    timeouts: Timeouts,
+    within: float,
 ) -> Streamed:
     started = asyncio.get_running_loop().time()
-    patience = min(timeouts.first_byte, timeouts.total)
+    patience = min(timeouts.first_byte, timeouts.total, within)
     try:
         async with asyncio.timeout_at(started + patience):
             head = await _begin(upstream, connection, request, timeouts)
-            streamed = Streamed(head, connection, timeouts, started)
+            streamed = Streamed(head, connection, timeouts, started, within)
             if head.status != 200:
                 streamed.reply = await _whole(head, connection)
             return streamed
     except httpx.TransportError as error:
         failure = _explained(error, connection)
     except TimeoutError:
-        failure = _late(connection, f"no first byte in {patience:g} s")
+        hurried = patience == within < timeouts.total / 2
+        failure = _late(connection, f"no first byte in {patience:g} s", hurried=hurried)
     raise failure
 
 
@@ -381,9 +429,12 @@ def _cut(error: httpx.TransportError, connection: Connection) -> StreamCut:
     )
 
 
-def _late(connection: Connection, detail: str) -> CallTimeout:
+def _late(connection: Connection, detail: str, *, hurried: bool) -> CallTimeout:
+    """``hurried``: it is the whole call that took too long, and left this provider a moment only."""
+    name, provider = connection.provider.name, connection.provider.id
+    if hurried:
+        problem = f"The time for the call was over before {name} had answered. Give it more, or try again later."
+        return OutOfTime(problem, provider=provider, detail=detail)
     return CallTimeout(
-        f"{connection.provider.name} did not answer in time. Try again later.",
-        provider=connection.provider.id,
-        detail=detail,
+        f"{name} did not answer in time. Try again later.", provider=provider, detail=detail
     )

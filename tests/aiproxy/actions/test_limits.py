@@ -64,12 +64,12 @@ def test_each_subject_has_a_limit_of_its_own(bob):
 
 
 def test_what_is_another_persons_cannot_be_limited(alice, bob):
-    for about in (
-        {"kind": "integration", "integration_id": make_integration(alice).pk},
-        {"kind": "token", "token_id": make_token(alice)[0].pk},
+    for data in (
+        LimitInput("integration", integration_id=make_integration(alice).pk, concurrent=1),
+        LimitInput("token", token_id=make_token(alice)[0].pk, concurrent=1),
     ):
         with pytest.raises(ValidationError):
-            set_limit(SYSTEM, bob, LimitInput(concurrent=1, **about))
+            set_limit(SYSTEM, bob, data)
 
 
 def test_an_administrator_limits_anybody_and_the_holder_cannot_change_it(alice, bob):

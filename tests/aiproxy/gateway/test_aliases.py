@@ -12,7 +12,7 @@ from aiproxy import actions
 from aiproxy.actions import AliasInput
 from aiproxy.errors import NoRoute
 from aiproxy.gateway import aliases
-from aiproxy.gateway.routing import of_alias, targets
+from aiproxy.gateway.routing import of_alias, way
 from aiproxy.models import Alias
 from integrations.audit import SYSTEM
 from tests.aiproxy.gateway.conftest import make_caller, make_connection
@@ -20,9 +20,10 @@ from tests.aiproxy.gateway.conftest import make_caller, make_connection
 CALLER = make_caller()
 
 
-def choose(*asked):
+def choose(connections, caller, model, integration_id):
     """The place that is asked first."""
-    return targets(*asked)[0]
+    allowed = [one for one in connections if caller.may_use(one.id)]
+    return way(allowed, model, integration_id).places[0].targets[0]
 
 
 @pytest.fixture
@@ -51,8 +52,9 @@ def test_alias_is_also_known_under_its_prefix(fast):
 
 def test_alias_gives_all_its_places_in_order(fast):
     old, new, groq = make_connection("openai"), make_connection("openai"), make_connection("groq")
-    targets = of_alias([groq, old, new], "fast")
-    assert [target.connection for target in targets] == [old, new, groq]
+    places = of_alias([groq, old, new], "fast")
+    found = [[target.connection for target in place.targets] for place in places]
+    assert found == [[old, new], [groq]]
 
 
 def test_alias_can_lead_to_one_integration(db):

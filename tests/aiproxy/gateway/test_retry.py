@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiproxy.gateway.retry import Budget, Policy, attempt, is_safe, pause, worth_it
+from aiproxy.gateway.retry import Budget, attempt, is_safe, pause, worth_it
+from integrations.policy import CallPolicy
 from providers.errors import (
     AuthFailed,
     CallError,
@@ -18,7 +19,7 @@ from providers.errors import (
     StreamCut,
 )
 
-QUICK = Policy(attempts=3, base=0.0001, longest=0.01)
+QUICK = CallPolicy(attempts=3, multiplier=0.0001, max_wait=0.01)
 
 
 class Attempts:
@@ -61,14 +62,16 @@ def test_a_fault_of_ours_is_not_repeated():
 
 
 def test_a_provider_that_wants_a_long_wait_is_not_waited_for():
-    assert worth_it(RateLimited("x", retry_after=8), Policy())
-    assert not worth_it(RateLimited("x", retry_after=20), Policy())
+    assert worth_it(RateLimited("x", retry_after=8), CallPolicy())
+    assert not worth_it(RateLimited("x", retry_after=20), CallPolicy())
 
 
 def test_the_wait_doubles_up_to_its_limit_and_never_undercuts_the_provider():
-    waits = [pause(ServerError("x"), n, Policy(base=1, longest=5), 1.0) for n in (1, 2, 3)]
+    waits = [
+        pause(ServerError("x"), n, CallPolicy(multiplier=1, max_wait=5), 1.0) for n in (1, 2, 3)
+    ]
     assert waits == [2, 4, 5]
-    assert pause(RateLimited("x", retry_after=3), 1, Policy(base=1), 0.0) == 3
+    assert pause(RateLimited("x", retry_after=3), 1, CallPolicy(multiplier=1), 0.0) == 3
 
 
 async def test_a_failed_attempt_is_made_again():
@@ -94,7 +97,7 @@ async def test_a_second_error_that_is_not_safe_ends_it():
 async def test_one_attempt_means_no_second():
     once = Attempts(Overloaded("x"))
     with pytest.raises(ServerError):
-        await attempt(once, Policy(attempts=1), Budget())
+        await attempt(once, CallPolicy(attempts=1), Budget())
 
 
 async def test_retries_stay_within_their_share_of_the_calls():

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from aiproxy.errors import NoRoute
-from aiproxy.gateway.routing import models_of, targets
+from aiproxy.gateway.routing import models_of, way
 from integrations.errors import CredentialRequired, Disabled
 from integrations.secret import Secret
 from providers.errors import InvalidRequest
@@ -14,9 +14,10 @@ from tests.aiproxy.gateway.conftest import make_caller, make_connection
 CALLER = make_caller()
 
 
-def choose(*asked):
+def choose(connections, caller, model, integration_id):
     """The place that is asked first."""
-    return targets(*asked)[0]
+    allowed = [one for one in connections if caller.may_use(one.id)]
+    return way(allowed, model, integration_id).places[0].targets[0]
 
 
 def test_an_integration_named_by_id_wins_over_the_model():
