@@ -92,6 +92,8 @@ class Busy(ServerError):
 
     status = 503
     fall_back = False
+
+
 class OutOfTime(CallTimeout):
     """The whole call took too long, or longer than its caller wanted. That tells nothing about who was asked last."""
 

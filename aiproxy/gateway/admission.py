@@ -75,7 +75,9 @@ class Admission:
             return
         if held := rules.of_caller(call.caller.token_id):
             costs = call.estimate is not None and any(rule.costs_money for rule in held)
-            money = max((_price(call, target) or 0 for target in targets), default=0) if costs else 0
+            money = (
+                max((_price(call, target) or 0 for target in targets), default=0) if costs else 0
+            )
             call.ticket = await self._admit(call, held, money, None, patient=True)
 
     async def target(self, call: Call, target: Target, *, patient: bool) -> None:
@@ -244,7 +246,9 @@ class Admission:
     ) -> tuple[bool, Sequence[float]]:
         budgets = ticket.budgets
         if budgets and self.alone:
-            await store.used([])  # whether it is back: then it may have missed what was used meanwhile
+            await store.used(
+                []
+            )  # whether it is back: then it may have missed what was used meanwhile
             self.alone, self._back_since = False, time.monotonic()
         paid: dict[str, int] = {}
         if any(self._told.get(p.gauge.meter.key, 0.0) < self._back_since for p in budgets):
@@ -273,7 +277,9 @@ class Admission:
         if meter.kind == "budget":
             return ask
         part = meter.limit / self.workers
-        return Ask(meter._replace(limit=max(1.0, part) if meter.kind == "places" else part), ask.amount)
+        return Ask(
+            meter._replace(limit=max(1.0, part) if meter.kind == "places" else part), ask.amount
+        )
 
     # --- What budgets have paid ---
 

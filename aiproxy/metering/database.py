@@ -71,7 +71,9 @@ def _take(now: float, asks: Sequence[Ask], lease: str, paid: Mapping[str, int]) 
         if any(meter.kind == "budget" and meter.key not in paid for meter in missing):
             return Taken(False, [], untold=True)
         if missing:  # written before it is locked: what does not exist cannot be
-            new = [LimitLevel(key=meter.key, state=_state(Level()), over=_EVER) for meter in missing]
+            new = [
+                LimitLevel(key=meter.key, state=_state(Level()), over=_EVER) for meter in missing
+            ]
             LimitLevel.objects.bulk_create(new, ignore_conflicts=True)
             levels = _locked(asks)
         for key in levels.keys() & paid.keys():
