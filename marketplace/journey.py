@@ -143,7 +143,9 @@ def _route(call: UsageRecord) -> Iterator[Stop]:
     text = _BY.get(route.get("by", ""), "As asked").format(name=call.requested_model)
     told = STRATEGIES.get(route.get("strategy", ""))
     text += f", {told[0].lower()}" if told else ""
-    yield Stop("Route", text, places=route.get("targets", ()))
+    paused = route.get("paused")
+    detail = f"The last {paused} left alone for now, after failures" if paused else ""
+    yield Stop("Route", text, detail=detail, places=route.get("targets", ()))
 
 
 def _attempt(number: int, one: Mapping[str, Any]) -> Stop:

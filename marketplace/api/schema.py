@@ -498,6 +498,7 @@ class CallRoute(Schema):
     by: str = Field("", description="model, alias, integration or fallback.")
     strategy: str = Field("", description="The alias's.")
     targets: list[str] = Field([], description="provider/model, in the order to be tried.")
+    paused: int = Field(0, description="So many of the last were left alone after failures.")
 
 
 class CallAttempt(Schema):

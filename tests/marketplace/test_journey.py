@@ -100,6 +100,11 @@ def test_way_is_told_from_the_caller_to_the_last_attempt(record):
     assert found["Attempt 1"].detail == "Work · gpt-5-mini · OpenAI failed."
 
 
+def test_places_that_are_left_alone_are_told(record):
+    call = record(journey={"route": {**ROUTE, "paused": 1}})
+    assert stops(call)["Route"].detail == "The last 1 left alone for now, after failures"
+
+
 def test_page_shows_the_way_and_where_the_time_went(record, show):
     page = show(record())
     assert "By the alias fast, by weight" in page
@@ -187,7 +192,7 @@ def test_timeline_needs_no_inline_style(record, show):
 def test_api_explains_a_call(alice_client, record):
     call = record(message="", changes=["dropped seed"])
     found = alice_client.get(f"/api/usage/calls/{call.pk}").json()
-    assert found["journey"]["route"] == ROUTE
+    assert found["journey"]["route"] == ROUTE | {"paused": 0}
     assert found["journey"]["steps"] == STEPS
     assert found["journey"]["attempts"] == [FAILED, ANSWERED]
     assert (found["queuedMs"], found["providerMs"], found["attempts"]) == (119, 500, 2)
