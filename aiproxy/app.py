@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import structlog
 from django.conf import settings
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aiproxy.endpoints import anthropic, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
@@ -33,7 +34,8 @@ PREFIXES = ("/api/ai/", "/api/proxy/", "/v1/", "/v1beta/")
 REFRESH_SECONDS = 1.0
 """How soon a change made by another worker (a revoked token, an edited integration, an open breaker) is seen here."""
 
-DRAIN_SECONDS = 5.0
+END_SECONDS = 5.0
+"""For calls that are ended to say so and to leave their records."""
 
 routes = Router(
     [
@@ -61,6 +63,14 @@ routes = Router(
 )
 
 
+_fixed: dict[str, ASGIApp] = {
+    route.path: route.app
+    for route in routes.routes
+    if isinstance(route, Route) and "{" not in route.path
+}
+"""Addresses without a variable part, which need no search: Starlette tries one pattern after the other."""
+
+
 class Application:
     def __init__(self) -> None:
         self.gateway: Gateway | None = None
@@ -71,7 +81,7 @@ class Application:
                 "The gateway has not been started: run aiproxy.app.lifespan around the server."
             )
         scope["aim.gateway"] = self.gateway
-        await routes(scope, receive, send)
+        await _fixed.get(scope["path"], routes)(scope, receive, send)
 
 
 application = Application()
@@ -102,7 +112,7 @@ async def lifespan() -> AsyncIterator[None]:
         yield
     finally:
         refresher.cancel()
-        await _end_calls(gateway)
+        await _end_calls()
         application.gateway = None
         await recorder.stop()
         await upstream.close()
@@ -129,10 +139,16 @@ async def _refresh(board: Board) -> None:
             log.warning("live.refresh_failed", error=type(error).__name__)
 
 
-async def _end_calls(gateway: Gateway) -> None:
-    calls = tuple(gateway.calls)
+def end_calls() -> tuple[asyncio.Task[Any], ...]:
+    """End every call that is under way, each with an error for its caller and its usage record."""
+    calls = tuple(application.gateway.calls) if application.gateway else ()
     for task in calls:
         task.cancel()
+    return calls
+
+
+async def _end_calls() -> None:
+    calls = end_calls()
     with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(END_SECONDS):
             await asyncio.gather(*calls, return_exceptions=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from providers.errors import (
     CallTimeout,
+    ConnectFailed,
     InvalidRequest,
     NotFound,
     QuotaExceeded,
@@ -101,6 +102,27 @@ class OutOfTime(CallTimeout):
     breaks = False
 
 
+class NoSocketLeft(ConnectFailed):
+    """This server has as many connections open as it may; no provider was asked."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+
+class Restarting(ServerError):
+    """The server is told to stop, and its calls have had the time they get."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server is shutting down and had to end this call. Send it again.", retry_after=1
+        )
+
+
 class NotAsItIs(InvalidRequest):
     """The provider's format cannot carry the call as it is, and the caller wants it so or not at all."""
 
@@ -124,4 +146,71 @@ class NotRecorded(ServerError):
         super().__init__(
             "The call could not be recorded, so it was not confirmed. The operator should look at the "
             "database and its disk; then send the call again."
+        )
+
+
+class DiskFull(NotRecorded):
+    """As NotRecorded, and the reason is known."""
+
+    status = 507
+
+    def __init__(self) -> None:
+        ServerError.__init__(
+            self,
+            "The disk of this server is full, so the call could not be recorded and was not confirmed. The operator "
+            "must free some space; then send the call again.",
+        )
+
+
+class StillRunning(InvalidRequest):
+    """The first call with this Idempotency-Key has no answer yet."""
+
+    status = 409
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first call with this Idempotency-Key is still under way. Ask again in a moment for its answer.",
+            param="Idempotency-Key",
+            retry_after=1,
+        )
+
+
+class KeyReused(InvalidRequest):
+    """An Idempotency-Key that was used for another call."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another call. Send the same body to the same address to get that "
+            "call's answer, or a new key with a new call.",
+            param="Idempotency-Key",
+        )
+
+
+class CannotRepeat(InvalidRequest):
+    """There is no answer to give again, and carrying the call out twice is what its key is to prevent."""
+
+    status = 409
+
+    def __init__(self, request_id: str, why: str) -> None:
+        super().__init__(
+            f"The first call with this Idempotency-Key ({request_id}) {why}. It is not carried out a second time: "
+            "a new key starts afresh.",
+            param="Idempotency-Key",
+        )
+
+
+class KeyNotNoted(ServerError):
+    """The database did not take the Idempotency-Key, so nothing was sent."""
+
+    status = 503
+    fall_back = False
+    sent = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Idempotency-Key could not be written down, so nothing was sent. Send the call again."
         )

@@ -76,6 +76,8 @@ class Connection:
     mapping: CustomMapping | BadMapping | None = None
     """The owner's own, where the provider's format is left to the owner."""
     policy: CallPolicy = policy.USUAL
+    edited: str = ""
+    """Another text after each edit, for what is remembered of earlier answers."""
 
 
 class _Memory:
@@ -85,7 +87,8 @@ class _Memory:
         self.lock = threading.Lock()
         self.generation = 0
         self.revision: int | None = None
-        self.callers: Lru[str, Caller] = Lru(4096)
+        self.callers: Lru[str, tuple[Caller, str]] = Lru(4096)
+        """By the digest with the pepper in force, with the digest that is stored."""
         self.unknown: Lru[str, bool] = Lru(1024)
         self.revoked: Lru[str, bool] = Lru(4096)
         self.connections: Lru[UUID, tuple[Connection, ...]] = Lru(2048)
@@ -112,16 +115,23 @@ async def caller(token_text: str) -> Caller:
     if not tokens.well_formed(token_text):
         raise TokenRejected(MISTYPED)
     digests = await _digests(token_text)
+    known = _memory.callers.get(digests[0])
+    if known is None:
+        known = await _unremembered(digests)
+    found, digest = known
+    if _memory.revoked.get(digest):
+        raise TokenRejected(REVOKED)
+    if found.expires_at is not None and found.expires_at <= timezone.now():
+        raise TokenRejected(EXPIRED)
+    return found
+
+
+async def _unremembered(digests: tuple[str, ...]) -> tuple[Caller, str]:
     if any(_memory.revoked.get(digest) for digest in digests):
         raise TokenRejected(REVOKED)
     if _memory.unknown.get(digests[0]):
         raise TokenRejected(UNKNOWN)
-    found = _memory.callers.get(digests[0])
-    if found is None:
-        found = await in_database_thread(_load_caller, digests)
-    if found.expires_at is not None and found.expires_at <= timezone.now():
-        raise TokenRejected(EXPIRED)
-    return found
+    return await in_database_thread(_load_caller, digests)
 
 
 async def connections(user_id: UUID) -> tuple[Connection, ...]:
@@ -158,6 +168,7 @@ def connect(integration: Integration) -> Connection:
         broken=broken,
         mapping=_mapping(integration.mapping),
         policy=policy.read(integration.policy),
+        edited=integration.updated_at.isoformat(),
     )
 
 
@@ -247,7 +258,7 @@ def look() -> None:
     changed()
 
 
-def _load_caller(digests: tuple[str, ...]) -> Caller:
+def _load_caller(digests: tuple[str, ...]) -> tuple[Caller, str]:
     generation = _memory.generation
     rows = AccessToken.objects.select_related("owner").filter(digest__in=digests)
     token = rows.first()
@@ -265,8 +276,9 @@ def _load_caller(digests: tuple[str, ...]) -> Caller:
         integration_ids=_allowed(token),
         expires_at=token.expires_at,
     )
-    _memory.put(_memory.callers, digests[0], found, generation)
-    return found
+    known = (found, token.digest)
+    _memory.put(_memory.callers, digests[0], known, generation)
+    return known
 
 
 def _allowed(token: AccessToken) -> frozenset[UUID] | None:
@@ -365,7 +377,7 @@ async def _digests(token_text: str) -> tuple[str, ...]:
 
 
 async def in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Off the event loop, in Django's thread, on a connection that is alive."""
+    """What the function gives, called off the event loop, in Django's thread, on a connection that is alive."""
 
     def guarded() -> R:
         _close_old_connections()

@@ -6,7 +6,6 @@ mistyped token is refused without asking anybody. We keep an HMAC of it, looked 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -95,7 +94,7 @@ def digests(text: str) -> tuple[str, ...]:
 
 
 def _digest(pepper: bytes, text: str) -> str:
-    return hmac.new(pepper, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper, text.encode(), "sha256").hex()
 
 
 def _checksum(text: str) -> str:

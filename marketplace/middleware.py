@@ -11,14 +11,19 @@ import structlog
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.urls import ResolverMatch
 from django.utils.deprecation import MiddlewareMixin
 
+from integrations import disk
 from marketplace.edge import REQUEST_ID
 from marketplace.request_id import new_request_id
+
+log = structlog.get_logger(__name__)
 
 PUBLIC_URLS = frozenset({"sign-in", "setup", "healthz", "readyz", "csp-report"})
 """Names of the pages that need no session. Everything else does; a test walks the URLs."""
@@ -93,6 +98,19 @@ class ApiRefusalMiddleware(MiddlewareMixin):
         message = f"{request.method} is not possible here; {response['Allow']} is."
         error = {"code": "invalid_request", "message": message, "requestId": request_id_of(request)}
         return JsonResponse({"error": error}, status=405, headers={"Allow": response["Allow"]})
+
+
+class KeptSessionMiddleware(SessionMiddleware):
+    """Django's; but on a full disk a page that only shows something is still shown. Its visit is not noted then."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        try:
+            return super().process_response(request, response)
+        except DatabaseError as error:
+            if request.method not in ("GET", "HEAD") or not disk.is_full(error):
+                raise
+            log.error("disk_full", path=request.path)
+            return response
 
 
 class SessionLifeMiddleware(MiddlewareMixin):

@@ -1,10 +1,18 @@
-"""uvicorn's HTTP protocol, with an end to how long the head of a request may be, and how long it may take."""
+"""uvicorn's HTTP protocol, with an end to how long the head of a request may be, and how long it may take; and to
+how long a caller may leave its answer unread.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+from typing import Any
 
+from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+Listener = Any
+"""A listening socket. Its class is not named: whoever names it could connect, and only aiproxy/upstream may."""
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers. What arrives in one read (256 KiB at most) is let through whole."""
@@ -60,3 +68,54 @@ class LimitedHeads(HttpToolsProtocol):
         self._in_head = False
         self._wait_no_more()
         super().on_headers_complete()
+
+
+class LimitedStalls(LimitedHeads):
+    """A caller that does not read stops its call by back-pressure, and the provider's with it. When nothing of what
+    waits has gone out for AIM_STALL_SECONDS the connection is cut, and the call ends as if the caller had left.
+    """
+
+    _stall: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._moves()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Called when more waits to be read than the caller has taken."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        self._moves()
+        super().resume_writing()
+
+    def _watch(self, waiting: int) -> None:
+        self._stall = self.loop.call_later(settings.AIM_STALL_SECONDS, self._look, waiting)
+
+    def _look(self, before: int) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if waiting < before:
+            self._watch(waiting)
+        else:
+            self.transport.abort()
+
+    def _moves(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+def drop_the_gone(listener: Listener) -> None:
+    """For all connections that ``listener`` will accept: one whose other end has gone without a word (a pulled
+    cable, a machine that sleeps) ends after AIM_STALL_SECONDS, as far as the system can tell.
+    """
+    wanted = (
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 15),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", int(settings.AIM_STALL_SECONDS * 1000)),
+    )
+    for level, name, value in wanted:
+        if hasattr(socket, name):
+            listener.setsockopt(level, getattr(socket, name), value)

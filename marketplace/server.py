@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import uvicorn
 
-from marketplace.protocol import LimitedHeads
-
-Listener = Any
-"""A listening socket. Its class is not named: whoever names it could connect, and only aiproxy/upstream may."""
+from marketplace.draining import DrainingServer, patience
+from marketplace.protocol import LimitedStalls, Listener
 
 BACKLOG = 2048
-GRACE = 10
-"""Seconds that answers under way get to finish once the server is told to stop."""
 
 
-class Server(uvicorn.Server):
+class Server(DrainingServer):
     """Calls ``ready`` once it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
@@ -32,7 +27,7 @@ class Server(uvicorn.Server):
 def config() -> uvicorn.Config:
     return uvicorn.Config(
         "marketplace.asgi:application",  # by name: it reads settings when imported, so not before bound_to()
-        http=LimitedHeads,
+        http=LimitedStalls,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -40,5 +35,5 @@ def config() -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # marketplace.edge looks behind proxies, as far as they are trusted
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=patience(),
     )

@@ -39,12 +39,28 @@ if len(SECRET_KEY) < 32:
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{AIM_DATA_DIR / 'db.sqlite3'}")}
 REDIS_URL = env.parsed("REDIS_URL", "", redis_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# django-ratelimit counts in this cache. One process by default, and LocMem's incr() holds a lock, so the count is
-# exact; with several workers each allows the full rate until a shared cache (REDIS_URL) is configured.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+def counts_in(redis: str) -> dict[str, Any]:
+    """Django's cache, in which django-ratelimit counts: in Redis, or in the database without one."""
+    if not redis:
+        return {"BACKEND": "marketplace.counts.DatabaseCounts"}
+    return {
+        "BACKEND": "marketplace.counts.RedisCounts",
+        "LOCATION": redis,
+        "KEY_PREFIX": "aim",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.25,
+            "SOCKET_TIMEOUT": 0.25,
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",  # not pickle
+            "CONNECTION_POOL_KWARGS": {"protocol": 2, "retry": None},
+        },
+    }
+
+
+CACHES = {"default": counts_in(REDIS_URL)}
 SILENCED_SYSTEM_CHECKS = [
-    "django_ratelimit.E003",  # see CACHES
-    "django_ratelimit.W001",  # see CACHES
+    "django_ratelimit.W001",  # it cannot know the caches in counts.py
     "security.W004",  # HSTS is on as soon as AIM_PUBLIC_URL is https
     "security.W008",  # TLS ends at the proxy in front, which redirects
     "security.W021",  # preload is the domain owner's decision
@@ -105,7 +121,12 @@ AIM_CONNECT_TIMEOUT = env.seconds("AIM_CONNECT_TIMEOUT", 5.0)
 AIM_FIRST_TOKEN_TIMEOUT = env.seconds("AIM_FIRST_TOKEN_TIMEOUT", 30.0)
 AIM_IDLE_TIMEOUT = env.seconds("AIM_IDLE_TIMEOUT", 60.0)
 AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
+AIM_KEEPALIVE_SECONDS = env.seconds("AIM_KEEPALIVE_SECONDS", 15.0)
+AIM_STALL_SECONDS = env.seconds("AIM_STALL_SECONDS", 60.0, least=1)
+AIM_DRAIN_SECONDS = env.seconds("AIM_DRAIN_SECONDS", 30.0)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
+
+AIM_CACHE_BYTES = env.integer("AIM_CACHE_BYTES", 64 * 2**20, least=0, most=2**36)
 
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---
 
@@ -140,7 +161,7 @@ MIDDLEWARE = [
     "marketplace.middleware.ApiRefusalMiddleware",
     "marketplace.middleware.CrossSiteMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "marketplace.middleware.KeptSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -20,17 +20,20 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from types import FrameType
+from typing import Any
 
 import structlog
 
 from marketplace import server
-from marketplace.server import BACKLOG, GRACE, Listener, Server
+from marketplace.draining import patience
+from marketplace.protocol import Listener, drop_the_gone
+from marketplace.server import BACKLOG, Server
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
-PATIENCE = GRACE + 10.0
-"""Seconds from the word to stop until a worker that still runs is killed."""
+SPARE_SECONDS = 5.0
+"""Beyond what a worker itself takes to stop; one that still runs then is killed."""
 SETTLED_SECONDS = 10.0
 """A worker that lived shorter died at once: the next one waits a little, and longer each time."""
 LONGEST_PAUSE = 4.0
@@ -57,7 +60,13 @@ def door_of(listener: Listener) -> Callable[[], Listener]:
         return partial(_same, listener)
     address, family = listener.getsockname(), listener.family
     listener.close()
-    return partial(socket.create_server, address, family=family, backlog=BACKLOG, reuse_port=True)
+    return partial(_own, address, family)
+
+
+def _own(address: tuple[Any, ...], family: int) -> Listener:
+    listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True)
+    drop_the_gone(listener)
+    return listener
 
 
 def _same(listener: Listener) -> Listener:
@@ -148,7 +157,7 @@ class Supervisor:
         self.listener.close()
         for place in self.places:
             place.process.terminate()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience() + SPARE_SECONDS
         for place in self.places:
             while place.process.is_alive() and self.told < 2 and time.monotonic() < end:
                 place.process.join(LOOK_SECONDS)
@@ -177,5 +186,5 @@ def _end_with_supervisor() -> None:
     assert supervisor is not None
     supervisor.join()
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(PATIENCE)
+    time.sleep(patience() + SPARE_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ that this was all) or ``Failed`` (it did not: the caller must see an error, neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from providers.chat import (
@@ -164,6 +164,9 @@ class _Block:
                 return Text(text, tuple(self.citations), state)
 
 
+_NO_BLOCKS: Mapping[int, _Block] = {}
+
+
 class Accumulator:
     """Feed it every event of a stream; ``response()`` gives what has been said so far, at any time."""
 
@@ -176,7 +179,17 @@ class Accumulator:
         self._blocks: dict[int, dict[int, _Block]] = {}
         self._finish: dict[int, Finished] = {}
 
+    @property
+    def over(self) -> bool:
+        """Whether the last event has been fed: ``Ended`` or ``Failed``."""
+        return self.ended or self.error is not None
+
     def add(self, event: Event) -> None:
+        if type(event) is TextDelta and not event.state:  # almost every event of a stream
+            block = self._blocks.get(event.choice, _NO_BLOCKS).get(event.part)
+            if block is not None and type(block.first) is TextDelta:
+                block.pieces.append(event.text)
+                return
         match event:
             case Started():
                 self.id = self.id or event.id

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.core.cache import cache
 from django.test import AsyncClient, Client
 
 from integrations import live
@@ -82,7 +81,6 @@ def allow_private(settings) -> Callable[[str], None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    """What one test counted or cached is not another's; a rolled-back transaction tells no cache."""
+    """What one test cached is not another's; a rolled-back transaction tells no cache."""
     yield
-    cache.clear()
     live.forget()

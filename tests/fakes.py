@@ -64,8 +64,9 @@ def serve_fake(**options: Any) -> Iterator[Fake]:
 def serve_site() -> Iterator[str]:
     """The whole application, gateway and pages; gives its URL. Needs the ``transactional_db`` fixture."""
     from marketplace.asgi import application  # its settings must be those of the test
+    from marketplace.protocol import LimitedStalls
 
-    with serve(application, lifespan="on") as port:
+    with serve(application, lifespan="on", http=LimitedStalls) as port:
         yield f"http://127.0.0.1:{port}"
 
 

@@ -9,18 +9,18 @@ from providers.chat import ChatRequest
 
 
 async def _messages(exchange: Exchange) -> None:
-    await calls.chat(exchange, _parsed(exchange))
+    await calls.chat(exchange, await _parsed(exchange))
 
 
 async def _count(exchange: Exchange) -> None:
-    await calls.count(exchange, _parsed(exchange))
+    await calls.count(exchange, await _parsed(exchange))
 
 
-def _parsed(exchange: Exchange) -> ChatRequest:
+async def _parsed(exchange: Exchange) -> ChatRequest:
     """The request, with the betas that stand in a header."""
     if (betas := exchange.header("anthropic-beta")) and isinstance(exchange.body, dict):
         exchange.body.setdefault("betas", [name.strip() for name in betas.split(",")])
-    return PROTOCOL.parse_request(exchange.body)
+    return await exchange.parsed(PROTOCOL.parse_request)
 
 
 messages = Endpoint(PROTOCOL, _messages)

@@ -10,13 +10,23 @@ from uuid import UUID
 
 from aiproxy.endpoints import wishes
 from aiproxy.endpoints.exchange import Exchange
-from aiproxy.gateway import pipeline
-from aiproxy.gateway.call import Call
+from aiproxy.gateway import cache, pipeline
+from aiproxy.gateway.call import UNSAID, Caching, Call
 from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject
+from integrations.policy import NUMBERS
 from providers.chat import ChatRequest
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.errors import InvalidRequest
 from providers.events import Ended
+
+CACHE_SECONDS = 3_600
+"""For how long an answer is kept when the caller does not say."""
+
+_CACHING = {
+    "true": Caching(CACHE_SECONDS),
+    "false": Caching(0),
+    "refresh": Caching(CACHE_SECONDS, read=False),
+}
 
 
 async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat") -> None:
@@ -35,7 +45,9 @@ async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat"
 
 async def embeddings(exchange: Exchange, protocol: EmbeddingProtocol) -> None:
     """Answer an embeddings call in a dialect that has them."""
-    await embed(exchange, protocol.parse_embedding(exchange.body), protocol.render_embedding)
+    await embed(
+        exchange, await exchange.parsed(protocol.parse_embedding), protocol.render_embedding
+    )
 
 
 async def embed(
@@ -61,19 +73,20 @@ async def count(exchange: Exchange, request: ChatRequest) -> None:
 
 async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
     async with aclosing(pipeline.chat_stream(exchange.gateway, call, request)) as events:
+        exchange.expect_stream(lambda: exchange.protocol.stream(_context(exchange, call)))
         first = await anext(events)
         context = _context(exchange, call)
         await exchange.begin_stream(exchange.protocol.stream(context), _headers(call))
-        await exchange.event(first)
-        async for event in events:
-            if isinstance(event, Ended):
+        await exchange.events(first)
+        async for some in events:
+            if isinstance(some[0], Ended):
                 context.cost = call.cost
-            await exchange.event(event)
+            await exchange.events(some)
     await exchange.end_stream()
 
 
 def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = False) -> Call:
-    return Call(
+    exchange.call = Call(
         request_id=exchange.request_id,
         caller=exchange.caller,
         dialect=exchange.protocol.name,
@@ -81,10 +94,12 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         requested_model=model,
         stream=stream,
         integration_id=_integration_id(exchange.header("x-integration-id")),
+        caching=_caching(exchange.header("x-aim-cache")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
         patience=wishes.patience(exchange),
     )
+    return exchange.call
 
 
 def _flag(exchange: Exchange, name: str) -> bool:
@@ -92,6 +107,22 @@ def _flag(exchange: Exchange, name: str) -> bool:
     if text not in ("", "true", "false"):
         raise InvalidRequest(f"{name} must be true or false.", param=name)
     return text == "true"
+
+
+def _caching(text: str) -> Caching:
+    """``X-Aim-Cache``: seconds, or a word."""
+    if not text:
+        return UNSAID
+    word = text.lower()
+    if word in _CACHING:
+        return _CACHING[word]
+    longest = NUMBERS["cacheSeconds"][2]
+    if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= longest):
+        raise InvalidRequest(
+            f"X-Aim-Cache must be true, false, refresh, or a number of seconds up to {longest:.0f}.",
+            param="X-Aim-Cache",
+        )
+    return Caching(int(word))
 
 
 def _integration_id(text: str) -> UUID | None:
@@ -107,13 +138,14 @@ def _integration_id(text: str) -> UUID | None:
 
 
 def _context(exchange: Exchange, call: Call) -> Context:
-    assert call.target is not None
+    """Without a provider where none has been found yet: of a stream that fails after its head has left."""
+    target = call.target
     return Context(
         request_id=exchange.request_id,
         id=exchange.request_id.removeprefix("req_"),
-        model=call.requested_model or call.target.model,
-        provider=call.target.connection.provider.id,
-        integration_id=str(call.target.connection.id),
+        model=call.requested_model or (target.model if target else ""),
+        provider=target.connection.provider.id if target else "",
+        integration_id=str(target.connection.id) if target else "",
         created=int(time.time()),
         style=exchange.style,
         cost=call.cost,
@@ -130,6 +162,8 @@ def _headers(call: Call) -> dict[str, str]:
     }
     if call.route and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
+    if said := cache.told(call):
+        headers |= said
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

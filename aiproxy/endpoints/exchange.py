@@ -7,20 +7,22 @@ goes wrong into the error object of the caller's dialect, as an HTTP status or a
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import random
 import re
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
+from aiproxy.endpoints import large, repeating
 from aiproxy.endpoints.caller import caller_of
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed
+from aiproxy.endpoints.pulse import Pulse
+from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
+from aiproxy.gateway.call import Call
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
 from integrations.tokens import Caller
@@ -29,8 +31,12 @@ from providers.events import Event, Failed
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 BODY_SECONDS = 10.0
 """A caller that needs longer to send its request is holding a connection, not calling."""
+
+WATCH_AFTER_SECONDS = 0.02
 
 Handler = Callable[["Exchange"], Awaitable[None]]
 Headers = Mapping[str, str]
@@ -47,12 +53,16 @@ class Exchange:
     request_id: str
     caller: Caller = field(init=False)
     body: Any = None
+    large: bool = False
     headers: dict[bytes, bytes] = field(default_factory=dict)
+    call: Call | None = None
     renderer: Renderer | None = None
     started: bool = False
     ended: bool = False
     left: bool = False
+    pulse: Pulse | None = None
     _style: Style | None = None
+    _opening: Callable[[], Renderer] | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -66,38 +76,58 @@ class Exchange:
             self._style = self.protocol.style(self.body)
         return self._style
 
+    async def parsed(self, parse: Callable[..., T], *more: Any, **options: Any) -> T:
+        """``parse(body, *more, **options)``, beside the event loop where the body is large."""
+        if self.large:
+            return await asyncio.to_thread(parse, self.body, *more, **options)
+        return parse(self.body, *more, **options)
+
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()
+
+    def send_through(self, send: Send) -> None:
+        """Let ``send`` see all that is sent from now on."""
+        self.send = send
 
     async def reply(self, value: Any, status: int = 200, headers: Headers | None = None) -> None:
         """Answer with ``value`` as JSON."""
         content = encode(value)
-        await self._start(
-            status,
-            {
-                "content-type": "application/json",
-                "content-length": str(len(content)),
-                "cache-control": "no-store",
-                **(headers or {}),
-            },
-        )
+        sent = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "cache-control": "no-store",
+            **(headers or {}),
+        }
+        await self.answer(content, status, sent)
+
+    async def answer(self, content: bytes, status: int, headers: Headers) -> None:
+        """Answer with these bytes."""
+        await self._start(status, headers)
         await self._write(content, more=False)
+
+    def expect_stream(self, opening: Callable[[], Renderer]) -> None:
+        """From now on, and until the end, a caller that hears nothing for a while is told to go on waiting."""
+        if self.protocol.keep_alive:
+            self._opening = opening
+            self.pulse = Pulse(settings.AIM_KEEPALIVE_SECONDS, self._keep_alive)
+
+    async def _keep_alive(self) -> None:
+        """Before the first event this gives the status away: a failure is then an event, yet the call may still be
+        tried again elsewhere, for nothing of an answer has left.
+        """
+        if not self.started:
+            await self._start(200, _stream_headers(Renderer.media_type))
+        await self._write(self.protocol.keep_alive)
 
     async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
         self.renderer = renderer
-        await self._start(
-            200,
-            {
-                "content-type": renderer.media_type,
-                "cache-control": "no-store",
-                "x-accel-buffering": "no",
-                **headers,
-            },
-        )
+        if not self.started:
+            await self._start(200, {**_stream_headers(renderer.media_type), **headers})
 
-    async def event(self, event: Event) -> None:
+    async def events(self, events: Iterable[Event]) -> None:
+        """Pass on what arrived at once, at once."""
         assert self.renderer is not None
-        data = self.renderer.render(event)
+        data = b"".join(map(self.renderer.render, events))
         if data:
             await self._write(data)
 
@@ -108,8 +138,10 @@ class Exchange:
         """Tell the caller, in whatever form is still possible."""
         if self.ended:
             return
+        if self.started and self.renderer is None and self._opening is not None:
+            self.renderer = self._opening()
         if self.renderer is not None:
-            await self.event(Failed(error))
+            await self.events((Failed(error),))
             await self.end_stream()
         elif not self.started:
             status, body, headers = self.protocol.render_error(error, self.request_id)
@@ -126,7 +158,15 @@ class Exchange:
 
     async def _write(self, content: bytes, *, more: bool = True) -> None:
         self.ended = not more
+        if self.pulse is not None:
+            self.pulse.moved()
+            if not more:
+                self.pulse.stop()
         await self.send({"type": "http.response.body", "body": content, "more_body": more})
+
+
+def _stream_headers(media_type: str) -> dict[str, str]:
+    return {"content-type": media_type, "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Endpoint:
@@ -152,9 +192,7 @@ class Endpoint:
         except asyncio.CancelledError:
             if not exchange.left:
                 # Answered, so not raised again: the server would log a traceback for each call it ends.
-                await exchange.fail(
-                    ServerError("The server is shutting down. Send the call again.")
-                )
+                await exchange.fail(Restarting())
         except Exception as error:  # a fault of ours must still end in an answer
             log.exception(
                 "call.crashed", request_id=exchange.request_id, error=type(error).__name__
@@ -166,6 +204,8 @@ class Endpoint:
             )
         finally:
             exchange.gateway.calls.discard(task)
+            if exchange.pulse is not None:
+                exchange.pulse.stop()
 
     async def _answer(self, exchange: Exchange) -> None:
         if exchange.scope["method"] != self.method:
@@ -175,15 +215,23 @@ class Endpoint:
         raw = exchange.scope["headers"]
         exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
+        handler = self.handler
         if self.method == "POST":
-            exchange.body = parse_json(await read_body(exchange))
-        async with leaving_cancels(exchange):
-            await self.handler(exchange)
+            content = await read_body(exchange)
+            exchange.large = large.is_large(content)
+            if exchange.large:
+                exchange.body = await large.decoded(content, parse_json)
+            else:
+                exchange.body = parse_json(content)
+            if repeating.HEADER in exchange.headers:
+                handler = await repeating.once(exchange, content, handler)
+        with leaving_cancels(exchange):
+            await handler(exchange)
 
 
 def request_id(scope: Scope) -> str:
     """The id the server's door gave the request; a new one where there is no door (tests of this app alone)."""
-    return scope.get("aim.request_id") or f"req_{secrets.token_hex(12)}"
+    return scope.get("aim.request_id") or f"req_{random.getrandbits(96):024x}"
 
 
 async def read_body(exchange: Exchange) -> bytes:
@@ -237,24 +285,38 @@ def parse_json(content: bytes) -> Any:
         raise InvalidRequest(f"The request body is not valid JSON{place}.") from None
 
 
-@contextlib.asynccontextmanager
-async def leaving_cancels(exchange: Exchange) -> AsyncIterator[None]:
-    """While inside, the caller's leaving cancels this task, and with it the provider's call."""
-    task = asyncio.current_task()
-    assert task is not None
+class leaving_cancels:  # used as a context manager, as asyncio.timeout is
+    """While inside, the caller's leaving cancels this task, and with it the provider's call.
 
-    async def watch() -> None:
-        while (await exchange.receive())["type"] != "http.disconnect":
+    The watch begins a moment later, so that a call that is over by then costs no second task.
+    """
+
+    __slots__ = ("exchange", "handle", "task", "watcher")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task = task
+        self.handle = task.get_loop().call_later(WATCH_AFTER_SECONDS, self._begin)
+
+    def __exit__(self, *_: object) -> None:
+        self.handle.cancel()
+        if self.watcher is not None:
+            self.watcher.cancel()
+
+    def _begin(self) -> None:
+        self.watcher = self.task.get_loop().create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self.exchange.receive())["type"] != "http.disconnect":
             pass
-        if not exchange.ended:
-            exchange.left = True
-            task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
+        if not self.exchange.ended:
+            self.exchange.left = True
+            self.task.cancel()
 
 
 def _log(exchange: Exchange, error: CallError) -> None:

@@ -26,27 +26,27 @@ class GeminiEndpoint(Endpoint):
 
 
 async def _generate(exchange: Exchange) -> None:
-    await calls.chat(exchange, PROTOCOL.parse_request(exchange.body, _named(exchange)))
+    await calls.chat(exchange, await exchange.parsed(PROTOCOL.parse_request, _named(exchange)))
 
 
 async def _stream_generate(exchange: Exchange) -> None:
     if _query(exchange).get("alt") != ["sse"]:
         exchange.protocol = ARRAYS
-    request = PROTOCOL.parse_request(exchange.body, _named(exchange), stream=True)
+    request = await exchange.parsed(PROTOCOL.parse_request, _named(exchange), stream=True)
     await calls.chat(exchange, request)
 
 
 async def _count(exchange: Exchange) -> None:
-    await calls.count(exchange, PROTOCOL.parse_count(exchange.body, _named(exchange)))
+    await calls.count(exchange, await exchange.parsed(PROTOCOL.parse_count, _named(exchange)))
 
 
 async def _embed(exchange: Exchange) -> None:
-    request = PROTOCOL.parse_embedding(exchange.body, _named(exchange))
+    request = await exchange.parsed(PROTOCOL.parse_embedding, _named(exchange))
     await calls.embed(exchange, request, PROTOCOL.render_embedding)
 
 
 async def _embed_batch(exchange: Exchange) -> None:
-    request = PROTOCOL.parse_embeddings(exchange.body, _named(exchange))
+    request = await exchange.parsed(PROTOCOL.parse_embeddings, _named(exchange))
     await calls.embed(exchange, request, PROTOCOL.render_embeddings)
 
 

@@ -9,18 +9,18 @@ from providers.errors import InvalidRequest
 
 
 async def _chat(exchange: Exchange) -> None:
-    await calls.chat(exchange, PROTOCOL.parse_request(exchange.body))
+    await calls.chat(exchange, await exchange.parsed(PROTOCOL.parse_request))
 
 
 async def _vision(exchange: Exchange) -> None:
-    request = PROTOCOL.parse_vision(exchange.body)
+    request = await exchange.parsed(PROTOCOL.parse_vision)
     if not request.has_images:
         raise InvalidRequest("A vision call needs at least one image.", param="images")
     await calls.chat(exchange, request, "vision")
 
 
 async def _generate(exchange: Exchange) -> None:
-    await calls.chat(exchange, PROTOCOL.parse_generate(exchange.body))
+    await calls.chat(exchange, await exchange.parsed(PROTOCOL.parse_generate))
 
 
 async def _embeddings(exchange: Exchange) -> None:

@@ -12,11 +12,11 @@ from providers.errors import NotFound
 
 
 async def _chat(exchange: Exchange) -> None:
-    await calls.chat(exchange, PROTOCOL.parse_request(exchange.body))
+    await calls.chat(exchange, await exchange.parsed(PROTOCOL.parse_request))
 
 
 async def _responses(exchange: Exchange) -> None:
-    await calls.chat(exchange, exchange.protocol.parse_request(exchange.body))
+    await calls.chat(exchange, await exchange.parsed(exchange.protocol.parse_request))
 
 
 async def _embeddings(exchange: Exchange) -> None:

@@ -33,6 +33,9 @@ class Faults:
     garbage: bool = False
     html: bool = False
     silence: bool = False
+    ping_ms: int | None = None
+    gzip: int | None = None
+    headers: int | None = None
     redirect: int | None = None
     echo_key: bool = False
     fast: bool = False
@@ -40,7 +43,8 @@ class Faults:
     @property
     def is_prompt(self) -> bool:
         """Whether the body may be sent in one go."""
-        return self.drip_ms is None and self.stall_after is None and self.cut_after is None
+        slow = self.drip_ms, self.stall_after, self.cut_after, self.ping_ms, self.gzip
+        return all(one is None for one in slow)
 
 
 NONE = Faults()
@@ -85,6 +89,14 @@ FAULTS = (
     Fault("stall", "stall_after", "say nothing more after that many pieces"),
     Fault("fail", "error_in_stream", "send an error event after that many pieces of a stream"),
     Fault("line", "huge_line", "answer with one line of that many bytes", usual=10_000_000),
+    Fault(
+        "ping",
+        "ping_ms",
+        "begin a stream, and then send nothing but pings, so many milliseconds apart",
+        usual=1000,
+    ),
+    Fault("gzip", "gzip", "answer compressed, with that many bytes in it", usual=1_000_000_000),
+    Fault("headers", "headers", "answer with that many headers", usual=10_000),
     Fault("garbage", "garbage", "answer 200 with bytes that are not JSON", number=False),
     Fault("html", "html", "answer 200 with a web page", number=False),
     Fault("silence", "silence", "accept the request and never answer", number=False),

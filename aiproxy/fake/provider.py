@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -114,6 +115,8 @@ class Answer:
     pieces: Iterable[bytes]
     faults: Faults = faults.NONE
     streams: bool = False
+    ping: bytes = b""
+    """How the format says that it is alive."""
 
 
 class Cut(Exception):
@@ -167,6 +170,9 @@ async def play(
                 await wait(wanted.drip_ms / 1000)
                 yield piece[at : at + 1]
         number += 1
+        while wanted.ping_ms is not None:
+            await wait(wanted.ping_ms / 1000)
+            yield answer.ping
     if wanted.stall_after is not None and number <= wanted.stall_after:
         await wait(None)
     if wanted.cut_after is not None:
@@ -244,7 +250,7 @@ def _streaming(
 ) -> Answer:
     media = JSON if asked.array else dialect.stream_type
     headers = {"content-type": media, "cache-control": "no-cache"}
-    return Answer(200, headers, pieces, wanted, streams=True)
+    return Answer(200, headers, pieces, wanted, streams=True, ping=dialect.ping)
 
 
 def _stream(
@@ -285,6 +291,12 @@ def _faulty(received: Received, dialect: Dialect, asked: Asked, wanted: Faults) 
     media = dialect.stream_type if asked.streams else JSON
     if wanted.garbage:
         return Answer(200, {"content-type": media}, (b"data: {\xff\x00 not json\n\n",), wanted)
+    if wanted.gzip is not None:
+        encoded = {"content-type": media, "content-encoding": "gzip"}
+        return Answer(200, encoded, _compressed(wanted.gzip), wanted)
+    if wanted.headers is not None:
+        many = {f"x-filler-{number}": "x" * 20 for number in range(wanted.headers)}
+        return Answer(200, {"content-type": media, **many}, (), wanted)
     if wanted.huge_line is not None:
         return Answer(200, {"content-type": media}, _line(wanted.huge_line), wanted)
     return None
@@ -295,6 +307,15 @@ def _line(size: int) -> Iterator[bytes]:
     block = b"x" * 65536
     for start in range(0, size, len(block)):
         yield block[: size - start]
+
+
+def _compressed(size: int) -> Iterator[bytes]:
+    """Zeros, a thousandth of their size."""
+    packer = zlib.compressobj(wbits=31)
+    block = bytes(1 << 20)
+    for start in range(0, size, len(block)):
+        yield packer.compress(block[: size - start])
+    yield packer.flush()
 
 
 def _lengthened(request: ChatRequest, wanted: Faults) -> ChatRequest:

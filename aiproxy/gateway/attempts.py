@@ -75,6 +75,7 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
             retry_after=wait,
             provider=target.connection.provider.id,
         )
+    before, call.spent = call.spent, True
     try:
         return await retry.attempt(
             lambda: once(target),
@@ -84,5 +85,6 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
             until=call.until,
         )
     except BaseException as error:
+        call.spent = before or retry.may_have_run(error)
         verdict(breaker, error, time.monotonic())
         raise

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from aiproxy.gateway.call import Call, Target
 from aiproxy.models import UsageRecord
+from aiproxy.usage.row import Row
 from providers.errors import CallError, Cancelled, ServerError
 from providers.usage import Usage, cost
 
@@ -16,15 +18,19 @@ CHARACTERS_PER_TOKEN = 4
 """For estimates only; a provider's own count always wins."""
 
 
-def charge(call: Call, usage: Usage | None, received: int = 0) -> None:
+def charge(call: Call, usage: Usage | None, received: int = 0, *, counted: bool = True) -> None:
     """Note on ``call`` what it used and cost. Without the provider's count it is estimated from the bytes sent
-    and the ``received`` characters, and marked so.
+    and the ``received`` characters, and marked so. ``counted`` is whether its count covers all that was received:
+    a stream that ends early has often told its input alone.
     """
-    if usage is not None:
+    output = -(-received // CHARACTERS_PER_TOKEN)
+    if usage is not None and (counted or usage.output_tokens >= output):
         call.usage, call.usage_source = usage, "provider"
+    elif usage is not None:
+        call.usage, call.usage_source = replace(usage, output_tokens=output), "estimated"
     elif received or call.finish:
         sent = len(call.sent.content() or b"") if call.sent else 0
-        call.usage = Usage(sent // CHARACTERS_PER_TOKEN, -(-received // CHARACTERS_PER_TOKEN))
+        call.usage = Usage(sent // CHARACTERS_PER_TOKEN, output)
         call.usage_source = "estimated"
     if call.usage is not None and call.target is not None:
         call.cost, call.price_source = price(call.target, call.model, call.usage, call.at)
@@ -49,13 +55,13 @@ def price(
     return None, ""
 
 
-def record(call: Call, error: BaseException | None) -> UsageRecord:
+def record(call: Call, error: BaseException | None) -> Row:
     """The row for a call that has ended, with ``error`` or well."""
     failure = _as_call_error(error)
     usage = call.usage or Usage()
     connection = call.target.connection if call.target else None
     end = time.monotonic()
-    return UsageRecord(
+    return Row(
         at=call.at,
         owner_id=call.caller.user_id,
         token_id=call.caller.token_id,
@@ -85,6 +91,7 @@ def record(call: Call, error: BaseException | None) -> UsageRecord:
         else _ms(call.started, call.first_event_at),
         provider_ms=None if call.sent_at is None else _ms(call.sent_at, call.answered_at or end),
         attempts=call.attempts,
+        cached=call.cached,
         request_id=call.request_id,
         changes=[str(change) for change in call.changes],
         queued_ms=call.queued_ms,

@@ -16,6 +16,7 @@ from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
 from providers.adapters.base import Adapter, Host
+from providers.chat import ChatResponse
 from providers.rate_limits import RateLimitState
 from providers.usage import Usage
 from providers.wire import Change, WireRequest
@@ -56,6 +57,19 @@ class Route:
         return f"{self.strategy} of {places}{paused}" if places > 1 else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Caching:
+    """What the caller says of the cache. ``seconds`` None leaves it to the integration, 0 is not at all; without
+    ``read`` the call is made in any case, and its answer kept.
+    """
+
+    seconds: int | None = None
+    read: bool = True
+
+
+UNSAID = Caching()
+
+
 @dataclass(slots=True)
 class Call:
     """One call from its arrival to its bill. The steps fill in what they learn."""
@@ -73,6 +87,7 @@ class Call:
     """Models to turn to when the requested one fails, in order."""
     patience: float = math.inf
     """Seconds after which the caller wants an answer no more."""
+    caching: Caching = UNSAID
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
 
@@ -95,6 +110,8 @@ class Call:
     queued_ms: int = 0
     """How long it waited for them."""
     attempts: int = 0
+    spent: bool = False
+    """Whether a provider may have done work for it."""
     sent: WireRequest | None = None
     sent_at: float | None = None
     first_event_at: float | None = None
@@ -105,3 +122,11 @@ class Call:
     usage_source: str = "none"
     cost: Decimal | None = None
     price_source: str = ""
+    answer: ChatResponse | None = None
+    """What a stream said, once it has come to its end."""
+    cache_age: float | None = None
+    """Seconds since the answer was given for the first time, where it comes from the cache."""
+
+    @property
+    def cached(self) -> bool:
+        return self.cache_age is not None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from aiproxy.gateway import billing
 from aiproxy.gateway.breaker import Breaker, verdict
@@ -15,33 +13,50 @@ from aiproxy.upstream.send import redacted
 from providers.errors import CallError
 
 
-@asynccontextmanager
-async def recorded(gateway: Gateway, call: Call) -> AsyncIterator[None]:
+class recorded:
     """Writes the usage record of what happens inside, and waits until it is committed."""
-    failure: BaseException | None = None
-    try:
-        yield
-    except BaseException as error:
-        failure = error
+
+    __slots__ = ("call", "gateway")
+
+    def __init__(self, gateway: Gateway, call: Call) -> None:
+        self.gateway = gateway
+        self.call = call
+
+    async def __aenter__(self) -> None:
+        """Nothing to prepare."""
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        call = self.call
         if isinstance(error, CallError) and call.attempts and call.target:
             error.for_provider(call.target.connection.provider.id)
             error.detail = redacted(error.detail, call.target.connection)
-        raise
-    finally:
-        await asyncio.shield(gateway.recorder.put(billing.record(call, failure), call.limits))
+        await self.gateway.recorder.put(billing.record(call, error), call.limits)
 
 
-@asynccontextmanager
-async def judged(gateway: Gateway, call: Call) -> AsyncIterator[None]:
+class judged:
     """Tells the breaker how a stream that had begun came to its end."""
-    failure: BaseException | None = None
-    try:
-        yield
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        verdict(breaker_of(gateway, call), failure, time.monotonic())
+
+    __slots__ = ("call", "gateway")
+
+    def __init__(self, gateway: Gateway, call: Call) -> None:
+        self.gateway = gateway
+        self.call = call
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        verdict(breaker_of(self.gateway, self.call), error, time.monotonic())
 
 
 def breaker_of(gateway: Gateway, call: Call) -> Breaker:

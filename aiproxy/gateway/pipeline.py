@@ -1,7 +1,7 @@
 """The whole journey of a call, top to bottom.
 
-routes in order → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends, one
-usage record, committed before the caller sees the end. Once an event has left there is no second attempt.
+routes in order → cache → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends,
+one usage record, committed before the caller sees the end. Once an event has left there is no second attempt.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from aiproxy.gateway import billing, defaults, order, routing, size
+from aiproxy.gateway import billing, cache, defaults, order, replay, routing, size
 from aiproxy.gateway.attempts import Once, first_good
 from aiproxy.gateway.call import Call, Target
 from aiproxy.gateway.outcome import breaker_of, judged, recorded
@@ -36,15 +36,20 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_chat(request))
-        response = await _answered(gateway, call, targets, once)
-        call.model, call.finish = response.model, response.finish
-        billing.charge(call, response.usage, len(response.text))
+        response = await cache.find(gateway, call, targets, request, ChatResponse)
+        if response is None:
+            response = await _answered(gateway, call, targets, once)
+            call.model, call.finish = response.model, response.finish
+            billing.charge(call, response.usage, len(response.text))
+    await cache.keep(gateway, call, request, response)
     return response
 
 
-async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> AsyncGenerator[Event]:
-    """The events of an answer, of which ``Ended`` is the last. Every failure raises CallError; before the first
-    event has been given, nothing has left for the caller and the failure can still become an HTTP status.
+async def chat_stream(
+    gateway: Gateway, call: Call, request: ChatRequest
+) -> AsyncGenerator[list[Event]]:
+    """The events of an answer as they arrive, of which ``Ended`` is the last. Every failure raises CallError; before
+    the first events have been given, nothing has left for the caller and the failure can still become an HTTP status.
     """
 
     async def once(target: Target) -> Begun:
@@ -53,13 +58,19 @@ async def chat_stream(gateway: Gateway, call: Call, request: ChatRequest) -> Asy
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_chat(request))
-        begun = await first_good(gateway.guards, call, targets, once)
-        async with begun.stack, judged(gateway, call):
-            if begun.first is not None:
-                yield begun.first
-                async for event in begun.events:
-                    yield event
-    yield Ended()
+        known = await cache.find(gateway, call, targets, request, ChatResponse)
+        if known is not None:
+            yield list(replay.events(known))
+        else:
+            begun = await first_good(gateway.guards, call, targets, once)
+            async with begun.stack:
+                with judged(gateway, call):
+                    if begun.first:
+                        yield begun.first
+                        async for events in begun.events:
+                            yield events
+    await cache.keep(gateway, call, request, call.answer)
+    yield [Ended()]
 
 
 async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> EmbeddingResponse:
@@ -72,9 +83,12 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
 
     async with recorded(gateway, call):
         targets = await _targets(gateway, call, lambda: size.of_embedding(request))
-        response = await _answered(gateway, call, targets, once)
-        call.model, call.finish = response.model, "stop"
-        billing.charge(call, response.usage)
+        response = await cache.find(gateway, call, targets, request, EmbeddingResponse)
+        if response is None:
+            response = await _answered(gateway, call, targets, once)
+            call.model, call.finish = response.model, "stop"
+            billing.charge(call, response.usage)
+    await cache.keep(gateway, call, request, response)
     return response
 
 

@@ -109,10 +109,9 @@ def _of_one_provider(connections: Sequence[Connection], model: str) -> Way:
     """The oldest enabled integration alone: a second key is often somebody else's money. Where their owner has set
     a priority or a weight, all of them.
     """
-    if len(connections) > 1 and any(c.policy.ranks for c in connections if c.enabled):
-        usable = _usable(connections, model)
-        if len(usable) > 1:
-            return Way("model", [Place(usable)], _strategy(usable))
+    ranked = len(connections) > 1 and any(c.policy.ranks for c in connections if c.enabled)
+    if ranked and (usable := _usable(connections, model)):
+        return Way("model", [Place(usable)], _strategy(usable))
     return Way("model", [Place([_target(_first_usable(connections), model)])])
 
 

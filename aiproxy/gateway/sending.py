@@ -35,11 +35,11 @@ async def exchange(gateway: Gateway, call: Call, target: Target, wire: WireReque
 
 @dataclass(slots=True)
 class Begun:
-    """A stream of which the first event is there. Leaving ``stack`` ends the exchange."""
+    """A stream of which the first events are there. Leaving ``stack`` ends the exchange."""
 
     stack: AsyncExitStack
-    events: AsyncIterator[Event]
-    first: Event | None
+    events: AsyncIterator[list[Event]]
+    first: list[Event]
 
 
 async def begin(gateway: Gateway, call: Call, target: Target, wire: WireRequest) -> Begun:
@@ -54,7 +54,7 @@ async def begin(gateway: Gateway, call: Call, target: Target, wire: WireRequest)
             if streamed.reply is not None:
                 raise target.adapter.explain(streamed.reply, target.host)
             events = await stack.enter_async_context(aclosing(events_of(streamed, call, target)))
-            first = await anext(events, None)
+            first: list[Event] = await anext(events, [])
             return Begun(stack.pop_all(), events, first)
 
 

@@ -1,9 +1,10 @@
 """The rows of traffic."""
 
+from aiproxy.models.answer import KeptAnswer
 from aiproxy.models.breaker import OpenBreaker
 from aiproxy.models.level import LimitLevel
 from aiproxy.models.limit import Limit
 from aiproxy.models.route import Alias
 from aiproxy.models.usage import UsageRecord
 
-__all__ = ["Alias", "Limit", "LimitLevel", "OpenBreaker", "UsageRecord"]
+__all__ = ["Alias", "KeptAnswer", "Limit", "LimitLevel", "OpenBreaker", "UsageRecord"]

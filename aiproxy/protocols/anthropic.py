@@ -15,6 +15,7 @@ from providers.errors import CallError, Overloaded
 
 class Anthropic(Protocol):
     name = "anthropic"
+    keep_alive = b'event: ping\ndata: {"type":"ping"}\n\n'
 
     def parse_request(self, body: Json) -> ChatRequest:
         return anthropic_request.parse_chat(body)

@@ -92,6 +92,8 @@ class Protocol(ABC):
     """One client dialect."""
 
     name: ClassVar[str]
+    keep_alive: ClassVar[bytes] = b": keep-alive\n\n"
+    """What a silent stream says so that nobody takes it for dead; empty where clients would not understand it."""
 
     @abstractmethod
     def parse_request(self, body: Json) -> ChatRequest:

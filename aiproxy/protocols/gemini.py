@@ -19,6 +19,7 @@ from providers.errors import CallError
 
 class Gemini(Protocol):
     name = NAME
+    keep_alive = b""  # Google's own SDK takes every line that is not empty for JSON, comments too
 
     def parse_request(self, body: Json, model: str = "", *, stream: bool = False) -> ChatRequest:
         return gemini_request.parse_chat(body, model, stream=stream)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from types import TracebackType
 from typing import Self
 
+import aiohttp
 import httpx
+import yarl
 from django.conf import settings
 
 from aiproxy.upstream.google_token import TOKEN_URL, GoogleTokens
@@ -67,6 +69,19 @@ class Upstream:
         if self._transport is None:
             raise RuntimeError("The upstream client is not open.")
         return await self._transport.handle_async_request(request)
+
+    async def call(
+        self,
+        method: str,
+        url: yarl.URL,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        connect: float,
+    ) -> aiohttp.ClientResponse:
+        """``exchange`` for the call path: ``connect`` is how many seconds connecting may take."""
+        if self._transport is None:
+            raise RuntimeError("The upstream client is not open.")
+        return await self._transport.call(method, url, headers, content, connect)
 
     async def __aenter__(self) -> Self:
         await self.open()

@@ -12,11 +12,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol, cast
+from typing import Protocol
 
+import aiohttp
 import httpx
+import yarl
 
-from aiproxy.errors import OutOfTime
+from aiproxy.errors import NoSocketLeft, OutOfTime
 from aiproxy.fake import sandbox
 from aiproxy.upstream import transport
 from aiproxy.upstream.client import Upstream
@@ -63,6 +65,12 @@ _MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = 
         "Check the base URL.",
     ),
     (
+        transport.NoSocketLeft,
+        NoSocketLeft,
+        "{} was not called: this server has as many connections open as it may. Try again in a moment; "
+        "the operator can raise the limit of open files.",
+    ),
+    (
         httpx.ConnectError,
         ConnectFailed,
         "{} could not be reached: nothing accepts connections at its address. Check the base URL, "
@@ -91,7 +99,7 @@ _MEANING: tuple[tuple[type[httpx.TransportError], type[CallError], str], ...] = 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds. ``first_byte`` and ``idle`` are for streams: how long the first byte of the body may take, from
-    the start of the call, and each further one. A whole answer may take up to ``total``.
+    the start of the call, and from then on each sign of life. A whole answer may take up to ``total``.
     """
 
     connect: float = 5.0
@@ -179,10 +187,12 @@ class Streamed:
     """An answer under way; iterate over it for the bytes, in whatever pieces they arrive.
 
     ``reply`` is the whole answer if the status is not 200, and then there is nothing to iterate over. Iteration
-    raises StreamCut when the connection breaks, and CallTimeout when a deadline passes.
+    raises StreamCut when the connection breaks, and CallTimeout when a deadline passes. Bytes alone move no deadline
+    but the first: whoever understands them calls ``alive()``.
     """
 
     __slots__ = (
+        "_begun",
         "_connection",
         "_deadline",
         "_end",
@@ -208,6 +218,7 @@ class Streamed:
         self._connection = connection
         self._secrets = head.secrets
         self._held = b""
+        self._begun = False
         self._loop = asyncio.get_running_loop()
         self._idle = timeouts.idle
         self._end = started + min(timeouts.total, within)
@@ -241,9 +252,15 @@ class Streamed:
         else:
             if not data and not self._held:
                 raise StopAsyncIteration
-            self._deadline = min(self._end, self._loop.time() + self._idle)
+            if not self._begun:
+                self._begun = True
+                self.alive()
             return self._let_out(data)
         raise failure
+
+    def alive(self) -> None:
+        """The provider has said something whole: an event, a ping, a comment."""
+        self._deadline = min(self._end, self._loop.time() + self._idle)
 
     def _let_out(self, data: bytes) -> bytes:
         """What may be given on. An end that may be a secret's beginning is held back until it shows itself."""
@@ -288,13 +305,8 @@ async def _begin(
         answer = sandbox.Exchange(request)
         return Head(answer.status, answer.headers, answer)
     proven = await prove(upstream.google, connection, request, timeouts.connect)
-    response = await upstream.exchange(_http(connection, proven.request, timeouts))
-    head = Head(
-        response.status_code,
-        _plain(response.headers),
-        cast(Body, response.stream),
-        proven.secrets,
-    )
+    response = await _exchange(upstream, connection, proven.request, timeouts.connect)
+    head = Head(response.status, _plain(response), transport.Body(response), proven.secrets)
     try:
         _check(head, connection)
     except CallError:
@@ -303,41 +315,41 @@ async def _begin(
     return head
 
 
-def _http(connection: Connection, signed: WireRequest, timeouts: Timeouts) -> httpx.Request:
+async def _exchange(
+    upstream: Upstream, connection: Connection, signed: WireRequest, connect: float
+) -> aiohttp.ClientResponse:
     content = signed.content()
     headers = dict(_HEADERS)
     if content is not None:
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in signed.headers.items()}
     headers["accept-encoding"] = "identity"  # a reply of 1 MB must not become one of 2 GB
-    address = connection.endpoint.join(signed.path)
-    try:
-        url = httpx.URL(address) if connection.auth.place == "query" else _url(address)
-        return httpx.Request(
-            signed.method,
-            url,
-            headers=headers,
-            content=content,
-            extensions={"timeout": {"connect": timeouts.connect}},
-        )
-    except UnicodeError:  # it holds the header it complains about
-        problem = (
+    if not all(map(str.isascii, headers.values())):
+        raise InvalidRequest(
             "An extra header of the integration holds a character that cannot be sent. Change it."
         )
-    except httpx.InvalidURL:
-        problem = "Base URL and model together make no address. Check both."
-    raise InvalidRequest(problem)
+    address = connection.endpoint.join(signed.path)
+    url = _parsed(address) if connection.auth.place == "query" else _url(address)
+    if url is None:
+        raise InvalidRequest("Base URL and model together make no address. Check both.")
+    return await upstream.call(signed.method, url, headers, content, connect)
 
 
-@lru_cache(maxsize=512)
-def _url(address: str) -> httpx.URL:
-    """Parsed once; never called with an address that carries a key."""
-    return httpx.URL(address)
+def _parsed(address: str) -> yarl.URL | None:
+    """None for what is no address; the error that httpx raises then would hold it."""
+    try:
+        return yarl.URL(str(httpx.URL(address)), encoded=True)
+    except (httpx.InvalidURL, UnicodeError):
+        return None
 
 
-def _plain(headers: httpx.Headers) -> dict[str, str]:
+_url = lru_cache(maxsize=512)(_parsed)
+"""Never called with an address that carries a key."""
+
+
+def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
     plain: dict[str, str] = {}
-    for raw_name, raw_value in headers.raw:
+    for raw_name, raw_value in response.raw_headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         plain[name] = f"{plain[name]}, {value}" if name in plain else value
     return plain

@@ -18,9 +18,10 @@ from uuid import UUID
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
-from aiproxy.errors import NotRecorded
-from aiproxy.models import UsageRecord
-from integrations import access
+from aiproxy.errors import DiskFull, NotRecorded
+from aiproxy.usage import row
+from aiproxy.usage.row import Row
+from integrations import access, disk
 from integrations.models import AccessToken, Integration
 from providers.rate_limits import RateLimitState
 
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 GROUP = 500
 """Most rows in one transaction; keeps the time a group holds SQLite's write lock short."""
+
+COMPANY_SECONDS = 0.002
+"""How long a record waits for others to share its commit, under load. A call on its own never waits."""
 
 TOUCH_SECONDS = 1.0
 """How often one integration or token is marked as used; in between, its last mark is near enough."""
@@ -37,22 +41,18 @@ NOTHING_SAID: Mapping[UUID, RateLimitState] = MappingProxyType({})
 
 @dataclass(slots=True)
 class _Entry:
-    record: UsageRecord
+    record: Row
     limits: Mapping[UUID, RateLimitState]
-    loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
 
     def settle(self, error: Exception | None) -> None:
-        def tell() -> None:
-            if self.done.done():
-                return
-            if error is None:
-                self.done.set_result(None)
-            else:
-                self.done.set_exception(NotRecorded())
-
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(tell)
+        """In the event loop that waits."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(DiskFull() if disk.is_full(error) else NotRecorded())
 
 
 class Recorder:
@@ -64,19 +64,20 @@ class Recorder:
         self._touched: dict[UUID, float] = {}
         self._said: dict[UUID, RateLimitState] = {}
         """What providers said last is left, by integration, as far as it is not written yet."""
+        self._company = False
+        """Whether several calls ended together last time, so that it is worth waiting for the next ones."""
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="usage-recorder", daemon=True)
         self._thread.start()
 
     def put(
-        self, record: UsageRecord, limits: Mapping[UUID, RateLimitState] = NOTHING_SAID
+        self, record: Row, limits: Mapping[UUID, RateLimitState] = NOTHING_SAID
     ) -> asyncio.Future[None]:
         """Queue ``record``; the future ends when it is committed, or fails with NotRecorded. ``limits`` are written
         when their integration is next marked as used, and lost with the process before that.
         """
-        loop = asyncio.get_running_loop()
-        entry = _Entry(record, limits, loop, loop.create_future())
+        entry = _Entry(record, limits, asyncio.get_running_loop().create_future())
         entry.done.add_done_callback(_consume)
         self._queue.put(entry)
         return entry.done
@@ -92,6 +93,7 @@ class Recorder:
         running = True
         while running:
             group, running = self._next_group()
+            self._company = len(group) > 1
             if group or self._said:
                 self._write(group)
         connection.close()
@@ -101,6 +103,8 @@ class Recorder:
         group: list[_Entry] = []
         try:
             entry = self._queue.get(timeout=TOUCH_SECONDS if self._said else None)
+            if self._company:
+                time.sleep(COMPANY_SECONDS)
             while entry is not None:
                 group.append(entry)
                 if len(group) == GROUP:
@@ -119,18 +123,18 @@ class Recorder:
             if isinstance(error, IntegrityError):
                 _let_go_of_deleted(records)
             error = self._try(records)
-        if isinstance(error, OperationalError | InterfaceError) or len(group) == 1:
+        hopeless = isinstance(error, OperationalError | InterfaceError)
+        if error is None or hopeless or len(group) == 1:
             self._report(error, len(group))
-            for entry in group:
-                entry.settle(error)
+            _tell(group, error)
             return
         # The database works, so one of them is at fault, and the others' callers have nothing to do with it.
         for entry in group:
-            alone = None if error is None else self._try([entry.record])
+            alone = self._try([entry.record])
             self._report(alone, 1)
-            entry.settle(alone)
+            _tell([entry], alone)
 
-    def _try(self, records: list[UsageRecord]) -> Exception | None:
+    def _try(self, records: list[Row]) -> Exception | None:
         try:
             self._insert(records)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must be told
@@ -140,16 +144,21 @@ class Recorder:
 
     def _report(self, error: Exception | None, records: int) -> None:
         if error is not None:
-            log.error("usage.not_recorded", records=records, error=type(error).__name__)
+            log.error(
+                "usage.not_recorded",
+                records=records,
+                error=type(error).__name__,
+                disk_full=disk.is_full(error),
+            )
             self._said.clear()
 
-    def _insert(self, records: list[UsageRecord]) -> None:
+    def _insert(self, records: list[Row]) -> None:
         now = time.monotonic()
         sent = [record.integration_id for record in records if record.attempts] + [*self._said]
         integrations = self._due(sent, now)
         tokens = self._due([record.token_id for record in records], now)
         with transaction.atomic():
-            UsageRecord.objects.bulk_create(records)
+            row.insert(records)
             if integrations or tokens:
                 limits = {one: self._said[one] for one in integrations if one in self._said}
                 times = [record.at for record in records] + [said.at for said in limits.values()]
@@ -167,7 +176,21 @@ class Recorder:
         }
 
 
-def _let_go_of_deleted(records: list[UsageRecord]) -> None:
+def _tell(group: list[_Entry], error: Exception | None) -> None:
+    """Wake everybody who waits with one call into their event loop; each such call is a system call or two."""
+
+    def settle() -> None:
+        for entry in group:
+            entry.settle(error)
+
+    if not group:
+        return
+    loop = group[0].done.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)
+
+
+def _let_go_of_deleted(records: list[Row]) -> None:
     """An integration or token may be deleted while its calls are under way; their records stay, as older ones do."""
     for name, model in (("integration_id", Integration), ("token_id", AccessToken)):
         named = {getattr(record, name) for record in records}

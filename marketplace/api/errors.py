@@ -12,13 +12,16 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from integrations import disk
 from marketplace.api.schema import ErrorAnswer
 from providers.errors import CallError
 
 log = structlog.get_logger(__name__)
 
-DOCUMENTED: dict[int, Any] = dict.fromkeys((400, 401, 403, 404, 429, 500), ErrorAnswer)
+DOCUMENTED: dict[int, Any] = dict.fromkeys((400, 401, 403, 404, 429, 500, 507), ErrorAnswer)
 """What every operation may answer beside its own; named in the OpenAPI document."""
+
+DISK_FULL = "The disk of this server is full, so nothing was saved. The operator must free some space; then try again."
 
 NO_SUCH = "There is nothing of yours with this id."
 
@@ -54,6 +57,7 @@ _CODES = {
     404: "not_found",
     429: "rate_limit",
     500: "server_error",
+    507: "server_error",
 }
 
 
@@ -155,6 +159,9 @@ def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _our_fault(request: HttpRequest, error: Any) -> HttpResponse:
+    if disk.is_full(error):
+        log.error("disk_full", path=request.path)
+        return answer(request, 507, DISK_FULL)
     log.error("api.failed", path=request.path, exc_info=error)
     return answer(
         request, 500, "Something went wrong on this server. Its log has more under this request id."

@@ -41,7 +41,7 @@ _NUMBERS = {
         "Longest wait",
         "Seconds. When a provider asks for more, the caller is told instead.",
     ),
-    "priority": ("Priority", "Of several integrations that could answer, lower numbers go first."),
+    "priority": ("Priority", "Lower numbers go first; the others stand by."),
     "weight": (
         "Weight",
         "Within one priority, one of weight 3 gets three times the calls of one of weight 1.",
@@ -129,7 +129,7 @@ def sections(form: forms.BaseForm, stored: Mapping[str, Any]) -> list[Section]:
         ),
         Section(
             "Routing",
-            "Which of your integrations answers when several could.",
+            "Usually your oldest integration of a provider answers alone. Rank one here, and they share the calls.",
             _routing(policy),
             named("priority", "weight"),
             [],

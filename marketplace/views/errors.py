@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 
+from integrations import disk
 from marketplace.middleware import request_id_of
 
 _SENTENCES = {
@@ -16,6 +18,7 @@ _SENTENCES = {
     404: "There is no such page. It may have been deleted, or it belongs to somebody else.",
     429: "Too many attempts.",
     500: "Something went wrong on this server. Try again; if it stays, look for the request id in its log.",
+    507: "The disk of this server is full, so nothing was saved. Its operator must free some space; then try again.",
 }
 
 
@@ -24,7 +27,7 @@ def page(request: HttpRequest, status: int, message: str = "", **headers: str) -
     message = message or _SENTENCES[status]
     request_id = request_id_of(request)
     if request.path.startswith("/api/"):
-        code = {404: "not_found", 429: "rate_limit", 500: "server_error"}.get(
+        code = {404: "not_found", 429: "rate_limit", 500: "server_error", 507: "server_error"}.get(
             status, "invalid_request"
         )
         error = {"code": code, "message": message, "requestId": request_id}
@@ -52,7 +55,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return page(request, 500)
+    return page(request, 507 if disk.is_full(sys.exception()) else 500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "", **_: Any) -> HttpResponse:

@@ -61,6 +61,10 @@ class StreamParser(Protocol):
     def feed(self, data: bytes) -> Sequence[Event]:
         """The events that ``data`` completes."""
 
+    @property
+    def heard(self) -> int:
+        """How many complete frames have come, pings and comments too. Half a frame is no sign of life."""
+
     def close(self) -> Sequence[Event]:
         """Call once at the end of the body. Gives the last event: ``Ended``, or ``Failed`` when the end is missing."""
 

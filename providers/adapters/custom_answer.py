@@ -150,8 +150,11 @@ class WholeAsStream:
         self._answer = answer
         self._body = bytearray()
         self._over = False
+        self.heard = 0
+        """Each piece counts: a whole answer has no frames."""
 
     def feed(self, data: bytes) -> list[Event]:
+        self.heard += 1
         if self._over:
             return []
         self._body += data

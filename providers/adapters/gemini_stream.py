@@ -23,6 +23,10 @@ class ChunkSplitter:
         self._plain: bool | None = None
 
     @property
+    def comments(self) -> int:
+        return self._sse.comments
+
+    @property
     def stray(self) -> str:
         """What was there instead of a stream."""
         return self._sse.stray.strip()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from providers.adapters import openai_embedding, openai_request
 from providers.adapters.base import Host, StreamParser
 from providers.adapters.explaining import explain, explain_value
-from providers.adapters.openai_answer import AnswerReader, ChatStream, failure_in
+from providers.adapters.openai_answer import AnswerReader, ChatStream, failure_in, plain_answer
 from providers.adapters.openai_pieces import FORMAT
 from providers.adapters.reading import (
     as_dict,
@@ -41,6 +41,8 @@ class OpenAIAdapter:
         return openai_request.build(request, host)
 
     def parse(self, reply: WireReply, host: Host) -> ChatResponse:
+        if (plain := plain_answer(reply.body)) is not None:
+            return plain
         value = reply_dict(reply)
         failure = failure_in(value)
         if failure is not None:

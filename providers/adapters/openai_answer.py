@@ -6,8 +6,10 @@ A whole answer is read as a stream of one chunk whose ``message`` is the ``delta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
 
 from providers.adapters.explaining import explain_value
 from providers.adapters.openai_pieces import FORMAT, Calls, Details, join
@@ -23,7 +25,17 @@ from providers.adapters.reading import (
     made_up_id,
 )
 from providers.adapters.streaming import EventStream, cut
-from providers.chat import NO_STATE, Citation, FinishReason, Image, Opaque, Part
+from providers.chat import (
+    NO_STATE,
+    ChatResponse,
+    Choice,
+    Citation,
+    FinishReason,
+    Image,
+    Opaque,
+    Part,
+    Text,
+)
 from providers.events import (
     CitationAdded,
     Ended,
@@ -69,6 +81,86 @@ _NATIVE_LENGTH = ("length", "max_tokens", "max_output_tokens", "MAX_TOKENS")
 Json = dict[str, Any]
 
 
+class _TextDelta(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    refusal: None = None
+
+
+class _TextChoice(msgspec.Struct, forbid_unknown_fields=True):
+    delta: _TextDelta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    native_finish_reason: None = None
+    logprobs: None = None
+
+
+class _TextChunk(msgspec.Struct, forbid_unknown_fields=True):
+    """A chunk that says no more than a piece of text. Any other field, or one that holds something, makes it
+    another chunk.
+    """
+
+    choices: tuple[_TextChoice]
+    id: str = ""
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    created: float = 0
+    model: str = ""
+    provider: str = ""  # OpenRouter
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    obfuscation: str = ""  # OpenAI
+    usage: None = None
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    refusal: None = None
+    tool_calls: None = None
+    annotations: tuple[()] | None = None
+
+
+class _Choice(msgspec.Struct, forbid_unknown_fields=True):
+    message: _Message
+    finish_reason: str
+    index: Literal[0] = 0
+    logprobs: None = None
+
+
+class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+    """A whole answer that says no more than a text and its usage."""
+
+    id: str
+    choices: tuple[_Choice]
+    model: str
+    usage: dict[str, Any]
+    object: Literal["chat.completion"] = "chat.completion"
+    created: float = 0
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
+_TEXT_CHUNK = msgspec.json.Decoder(_TextChunk)
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+def plain_answer(body: bytes) -> ChatResponse | None:
+    """What AnswerReader makes of a whole answer that is one text, as almost every one is, at a quarter of the price;
+    None where there may be more to read.
+    """
+    try:
+        answer = _ANSWER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    choice = answer.choices[0]
+    reason = _FINISH.get(choice.finish_reason.lower())
+    usage = read_usage(answer.usage)
+    if not choice.message.content or reason is None or usage is None:
+        return None
+    said = Choice((Text(choice.message.content),), reason, choice.finish_reason)
+    return ChatResponse(answer.id, answer.model, (said,), usage)
+
+
 class AnswerReader:
     """Chunks in, events out. ``whole``: the one chunk is a whole answer, with ``message`` for
     ``delta``.
@@ -109,6 +201,10 @@ class AnswerReader:
             self._usage = usage
             yield UsageReported(usage)
 
+    def text(self, text: str) -> Event:
+        """What ``chunk`` gives for a chunk of the first choice that holds ``text`` and nothing else."""
+        return self._choice(0).text(text)
+
     def end(self) -> Iterator[Event]:
         for number in sorted(self._choices):
             yield from self._choices[number].end()
@@ -145,6 +241,11 @@ class _ChoiceReader:
         elif raw or self._whole:
             reason = _FINISH.get(raw.lower(), "unknown")
             self.finish = Finished(reason, self._number, raw or None)
+
+    def text(self, text: str) -> Event:
+        self._begun = True
+        self._text_part = self._parts.number("text")
+        return TextDelta(self._text_part, text, self._number)
 
     def add_sources(self, value: Json) -> None:
         """Perplexity's sources, which come again with every chunk."""
@@ -221,8 +322,7 @@ class _ChoiceReader:
         match item.get("type"):
             case "text" | "output_text":
                 if text := as_str(item.get("text")):
-                    self._text_part = self._parts.number("text")
-                    yield TextDelta(self._text_part, text, self._number)
+                    yield self.text(text)
             case "thinking":
                 thoughts = map(as_dict, as_list(item.get("thinking")))
                 if text := "".join(as_str(thought.get("text")) for thought in thoughts):
@@ -298,7 +398,22 @@ class ChatStream(EventStream[Frame]):
         super().__init__(self._sse)
         self._reader = AnswerReader()
 
-    def read(self, frame: Frame) -> Iterator[Event]:
+    def read(self, frame: Frame) -> Iterable[Event]:
+        return self._text(frame) or self._any(frame)
+
+    def _text(self, frame: Frame) -> tuple[Event, ...]:
+        """The one event of a chunk that holds nothing but a piece of text, as almost every one does: read for the
+        price of parsing. Nothing where it may hold more.
+        """
+        if frame.event or not self._reader.started:
+            return ()
+        try:
+            text = _TEXT_CHUNK.decode(frame.data).choices[0].delta.content
+        except (msgspec.MsgspecError, RecursionError):
+            return ()
+        return (self._reader.text(text),) if text else ()
+
+    def _any(self, frame: Frame) -> Iterator[Event]:
         if frame.data.strip() == "[DONE]":
             yield from self._end()
         elif frame.event == "error":  # Groq's event, GPUStack's field

@@ -23,6 +23,10 @@ class Splitter(Protocol[F]):
 
     def close(self) -> Iterator[F]: ...
 
+    @property
+    def comments(self) -> int:
+        """How many came that say nothing but that the host is alive; 0 in a framing without them."""
+
 
 class EventStream(ABC, Generic[T]):
     """A StreamParser over a splitter. A format says how it reads a frame and what the end of the
@@ -33,6 +37,11 @@ class EventStream(ABC, Generic[T]):
         self._splitter = splitter
         self._over = False
         self._closing = False
+        self._frames = 0
+
+    @property
+    def heard(self) -> int:
+        return self._frames + self._splitter.comments
 
     def feed(self, data: bytes) -> list[Event]:
         return self._events(self._splitter.feed(data)) if not self._over else []
@@ -73,6 +82,7 @@ class EventStream(ABC, Generic[T]):
         events: list[Event] = []
         try:
             for frame in frames:
+                self._frames += 1
                 for event in self.read(frame):
                     events.append(event)
                     if isinstance(event, Ended | Failed):

@@ -40,6 +40,8 @@ class MessageSplitter:
     message: at the end of the body, half of one.
     """
 
+    comments = 0
+
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._buffer = bytearray()

@@ -27,6 +27,11 @@ class LineSplitter:
         self._skip_lf = False
         self._first = True
 
+    @property
+    def between_lines(self) -> bool:
+        """Whether a line has just ended and nothing of the next one is there."""
+        return not (self._pending or self._skip_lf or self._first)
+
     def feed(self, data: bytes) -> Iterator[str]:
         """The lines that ``data`` completes; consume them all. Raises ServerError at a line beyond
         the limit.

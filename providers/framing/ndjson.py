@@ -12,6 +12,8 @@ class NDJSONSplitter:
     texts.
     """
 
+    comments = 0
+
     def __init__(self, limit: int = LIMIT) -> None:
         self._lines = LineSplitter(limit)
 

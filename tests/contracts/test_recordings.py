@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from providers.adapters import ADAPTERS
+from providers.adapters import ADAPTERS, openai, openai_answer
 from providers.adapters.base import Adapter, Host
 from providers.catalogue.spec import Auth, ProviderSpec
 from providers.chat import ChatRequest, ChatResponse, Choice, Message, Text, ToolCall
@@ -347,3 +347,33 @@ def said_by_provider(recording: Recording) -> str:
     body = recording["response"].get("body", recording["response"].get("body_text"))
     error = body.get("error", body) if isinstance(body, dict) else body
     return str(error.get("message", error) if isinstance(error, dict) else error)
+
+
+OPENAI = ("openai_chat", "mistral_chat")
+
+
+@pytest.mark.parametrize(
+    "recording", [p for p in ANSWERS if not p.values[0] or p.values[0]["protocol"] in OPENAI]
+)
+def test_the_short_way_through_a_plain_answer_reads_what_the_long_one_does(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = WireReply(200, {}, body_of(recording))
+    short = adapter_of(recording).parse(reply, host_of(recording))
+    monkeypatch.setattr(openai, "plain_answer", lambda body: None)
+    assert short == adapter_of(recording).parse(reply, host_of(recording))
+
+
+@pytest.mark.parametrize(
+    "recording", [p for p in STREAMS if not p.values[0] or p.values[0]["protocol"] in OPENAI]
+)
+def test_the_short_way_through_a_piece_of_text_reads_what_the_long_one_does(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events() -> list[Event]:
+        parser = adapter_of(recording).stream(host_of(recording))
+        return [*parser.feed(body_of(recording)), *parser.close()]
+
+    short = events()
+    monkeypatch.setattr(openai_answer.ChatStream, "_text", lambda parser, frame: ())
+    assert repr(short) == repr(events())

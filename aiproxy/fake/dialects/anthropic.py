@@ -38,6 +38,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 class Anthropic(Dialect):
     name = "anthropic"
+    ping = b'event: ping\ndata: {"type":"ping"}\n\n'
 
     def chat(self, asked: Asked) -> ChatRequest:
         return PROTOCOL.parse_request(asked.body)

@@ -45,6 +45,8 @@ class Dialect(ABC):
 
     name: ClassVar[str]
     stream_type: ClassVar[str] = EVENT_STREAM
+    ping: ClassVar[bytes] = b": ping\n\n"
+    """What shows in a stream that it is alive; b"" in a format that has no such thing."""
 
     @abstractmethod
     def chat(self, asked: Asked) -> ChatRequest: ...

@@ -71,6 +71,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 class Bedrock(Dialect):
     name = "bedrock"
     stream_type = "application/vnd.amazon.eventstream"
+    ping = b""
 
     def chat(self, asked: Asked) -> ChatRequest:
         body = asked.body

@@ -50,6 +50,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 class Ollama(Dialect):
     name = "ollama"
     stream_type = NDJSON
+    ping = b""
 
     def chat(self, asked: Asked) -> ChatRequest:
         body = asked.body

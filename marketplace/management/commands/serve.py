@@ -14,7 +14,8 @@ from django.db import DatabaseError
 
 from integrations.errors import KeyRingError
 from marketplace import first_run, server, start
-from marketplace.server import BACKLOG, Listener, Server
+from marketplace.protocol import Listener, drop_the_gone
+from marketplace.server import BACKLOG, Server
 from marketplace.settings import MOST_WORKERS, bound_to
 from marketplace.supervisor import CannotStart, Supervisor
 
@@ -86,11 +87,13 @@ def listen(host: str, port: int) -> Listener:
         raise CommandError(f"{port} is not a port. Choose one between 1 and 65535.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except socket.gaierror:
         raise CommandError(f"{host} is not an address of this machine.") from None
     except OSError as error:
         raise CommandError(_why_not(error, host, port)) from None
+    drop_the_gone(listener)
+    return listener
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -77,5 +77,5 @@ def test_a_call_that_the_shutdown_ends_is_answered_and_raises_nothing(monkeypatc
 
     monkeypatch.setattr("aiproxy.endpoints.exchange.caller_of", nobody)
     asyncio.run(run())
-    assert sent[1]["status"] == 502
+    assert sent[1]["status"] == 503
     assert b"shutting down" in sent[2]["body"]

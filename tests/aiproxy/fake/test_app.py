@@ -64,6 +64,27 @@ def test_a_huge_line_is_as_long_as_asked_for(fake):
     assert len(post(fake, "fake-line-300000").content) == 300_000 + len("data: ")
 
 
+def test_a_compressed_answer_holds_as_much_as_asked_for(fake):
+    response = post(fake, "fake-gzip-5000000")
+    assert len(response.content) == 5_000_000
+    assert int(response.num_bytes_downloaded) < 10_000
+
+
+def test_an_answer_has_as_many_headers_as_asked_for(fake):
+    response = post(fake, "fake-headers-80")
+    assert sum(name.startswith("x-filler-") for name in response.headers) == 80
+
+
+def test_a_stream_of_pings_never_ends(fake):
+    body = {**CHAT, "model": "fake-ping-1", "stream": True}
+    with httpx.stream(
+        "POST", fake.url + "/v1/chat/completions", json=body, trust_env=False
+    ) as response:
+        lines = response.iter_lines()
+        assert [line for line, _ in zip(lines, range(8), strict=False)].count(": ping") >= 2
+    eventually(lambda: fake.disconnects == 1)
+
+
 @pytest.mark.parametrize(
     "model", ["fake-silence", "fake-stall-2", "fake-slow-60000", "fake-pace-60000"]
 )

@@ -63,6 +63,19 @@ def test_without_the_providers_count_usage_is_estimated_and_says_so(call):
     assert (call.usage, call.usage_source) == (Usage(100, 3), "estimated")
 
 
+def test_a_count_that_stops_before_the_answer_does_is_completed_by_an_estimate(call):
+    """Anthropic tells the input with the first event and the output with the last."""
+    call.target = target("ollama", "llama")
+    billing.charge(call, Usage(500, 1), received=400, counted=False)
+    assert (call.usage, call.usage_source) == (Usage(500, 100), "estimated")
+
+
+def test_a_count_that_is_ahead_of_what_was_seen_stays(call):
+    call.target = target("ollama", "llama")
+    billing.charge(call, Usage(500, 200, reasoning_tokens=150), received=400, counted=False)
+    assert (call.usage, call.usage_source) == (Usage(500, 200, reasoning_tokens=150), "provider")
+
+
 def test_a_call_that_brought_nothing_back_used_nothing(call):
     billing.charge(call, None)
     assert (call.usage, call.usage_source) == (None, "none")

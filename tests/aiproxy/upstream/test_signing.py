@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 
 import pytest
 
-from aiproxy.upstream import transport
+from aiproxy.upstream import names
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Timeouts, send
 from providers import sigv4
@@ -48,10 +49,10 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\
 def here(monkeypatch):
     """Names under localhost are this machine, wherever the tests run."""
 
-    async def look_up(host, port, family):
-        return [(2, "127.0.0.1")]
+    def getaddrinfo(host, port, *_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(transport, "_look_up", look_up)
+    monkeypatch.setattr(names, "getaddrinfo", getaddrinfo)
 
 
 class Everything:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from typing import cast
 
 import httpx
 import pytest
 
-from aiproxy.upstream import transport
+from aiproxy.upstream import names, transport
 from aiproxy.upstream.transport import AddressRefused, Body, GuardedTransport, HostUnknown
 from providers.endpoint import PrivateEndpoints
 from tests.fakes import serve_raw
@@ -68,7 +69,7 @@ def resolves(monkeypatch):
     def install(answers: dict[str, list[list[str]]]) -> list[str]:
         asked: list[str] = []
 
-        async def getaddrinfo(host, port, **_):
+        def getaddrinfo(host, port, *_):
             asked.append(host)
             found = answers[host]
             addresses = found.pop(0) if len(found) > 1 else found[0]
@@ -83,7 +84,7 @@ def resolves(monkeypatch):
                 for a in addresses
             ]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+        monkeypatch.setattr(names, "getaddrinfo", getaddrinfo)
         return asked
 
     return install
@@ -166,13 +167,14 @@ async def test_a_name_is_checked_again_when_its_answer_has_grown_old(resolves, m
 
 
 async def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
-    async def getaddrinfo(*_, **__):
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    answered = threading.Event()
+    monkeypatch.setattr(names, "getaddrinfo", lambda *_: answered.wait(60))
     monkeypatch.setattr(transport, "DNS_SECONDS", 0.05)
-    with pytest.raises(HostUnknown):
-        await get("https://slow.example/")
+    try:
+        with pytest.raises(HostUnknown):
+            await get("https://slow.example/")
+    finally:
+        answered.set()
 
 
 async def test_an_allowed_private_endpoint_is_dialled():
@@ -230,10 +232,10 @@ async def test_a_host_that_accepts_nobody_is_a_connect_timeout(monkeypatch):
 
 
 async def test_a_name_that_no_name_server_takes_is_unknown(monkeypatch):
-    async def getaddrinfo(*_, **__):
+    def getaddrinfo(*_):
         raise UnicodeError("label too long")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo, raising=False)
+    monkeypatch.setattr(names, "getaddrinfo", getaddrinfo)
     with pytest.raises(HostUnknown):
         await get("https://long.example/")
 

@@ -4,10 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord
 from aiproxy.usage.recorder import Recorder
+from aiproxy.usage.row import Row
 from integrations.models import AccessToken, Integration
 from providers.rate_limits import Allowance, RateLimitState
 from tests.factories import make_integration, make_token
@@ -20,11 +22,12 @@ def record(user, **data):
         "owner_id": user.pk,
         "operation": "chat",
         "dialect": "native",
+        "at": timezone.now(),
         "outcome": "ok",
         "request_id": "req_1",
         "attempts": 1,
     }
-    return UsageRecord(**{**values, **data})
+    return Row(**{**values, **data})
 
 
 def write(*records):
