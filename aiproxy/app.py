@@ -16,7 +16,7 @@ from django.conf import settings
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from aiproxy.endpoints import anthropic, gemini, missing, native, openai
+from aiproxy.endpoints import anthropic, cors, gemini, missing, native, openai
 from aiproxy.gateway.breaker import Breakers
 from aiproxy.gateway.shared import Gateway
 from aiproxy.state.breakers import Board
@@ -57,6 +57,8 @@ routes = Router(
         Route("/v1beta/models/{model:path}:embedContent", gemini.embed),
         Route("/v1beta/models/{model:path}:batchEmbedContents", gemini.embed_batch),
         Route("/v1beta/models/{model:path}", gemini.model),
+        Route("/api/proxy/custom/{integration}/{path:path}", cors.by_id),
+        Route("/api/proxy/{provider}/{path:path}", cors.by_provider),
     ],
     redirect_slashes=False,
     default=missing.answer,

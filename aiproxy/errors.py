@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from integrations.errors import NotAllowed
 from providers.errors import (
     CallTimeout,
     ConnectFailed,
@@ -33,6 +34,14 @@ class BodyTooSlow(CallTimeout):
 
 class MethodNotAllowed(InvalidRequest):
     status = 405
+
+
+class OriginRefused(NotAllowed):
+    """The web page that calls is not among those which the integration allows."""
+
+
+class PathRefused(NotAllowed):
+    """The relay does not carry this to the provider."""
 
 
 class BreakerOpen(ServerError):

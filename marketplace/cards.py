@@ -111,6 +111,11 @@ class Card:
         return condition.resting(pause) or condition.trouble(self.health)
 
     @property
+    def lately(self) -> str:
+        """The time that ``health`` is about."""
+        return condition.lately()
+
+    @property
     def tooltip(self) -> str:
         return condition.tooltip(self.integrations, timezone.now())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
+from aiproxy.usage import analytics
 from aiproxy.usage.analytics import Health
 from integrations.models import Integration
 from marketplace.templatetags.ui import words
@@ -27,15 +28,20 @@ class Left:
         return f"{whole} ({self.reset})" if self.reset else whole
 
 
+def lately() -> str:
+    """The time that a Health is about."""
+    return f"since {analytics.lately():%H:%M} UTC"
+
+
 def trouble(found: Iterable[Health]) -> str:
-    """What failed within the last hour, of all the connections together; empty when nothing did."""
+    """What failed ``lately``, of all the connections together; empty when nothing did."""
     health = list(found)
     worst = max(health, key=lambda one: one.failed, default=None)
     if worst is None or not worst.failed:
         return ""
     failed, calls = sum(one.failed for one in health), sum(one.calls for one in health)
     reason = words(worst.reason).lower()
-    return f"{failed:,} of {calls:,} calls failed in the last hour: {reason}"
+    return f"{failed:,} of {calls:,} calls failed {lately()}: {reason}"
 
 
 def resting(seconds: float) -> str:

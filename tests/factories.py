@@ -6,7 +6,10 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 
+from aiproxy.models import UsageRecord
+from aiproxy.usage import rollups
 from integrations.actions import integrations as integration_actions
 from integrations.actions import tokens as token_actions
 from integrations.audit import Actor
@@ -41,3 +44,21 @@ def make_token(
     name = name or f"token {next(_numbers)}"
     token, text = token_actions.issue(Actor(user_id=owner.pk), owner, name, scopes, **data)
     return token, text.plain()
+
+
+def make_call(owner: User, integration: Integration | None = None, **facts: Any) -> UsageRecord:
+    """A call that has ended, as the recorder writes it: with its place in the sums."""
+    data = {
+        "integration": integration,
+        "integration_name": integration.name if integration else "",
+        "operation": "chat",
+        "dialect": "native",
+        "outcome": "ok",
+        "request_id": f"req_{next(_numbers)}",
+        "attempts": 1,
+        "usage_source": "provider",
+    }
+    with transaction.atomic():
+        call = UsageRecord.objects.create(owner=owner, **{**data, **facts})
+        rollups.add([call])
+    return call

@@ -67,6 +67,8 @@ async def count(exchange: Exchange, request: ChatRequest) -> None:
     exchange.caller.need("chat")
     call = _call(exchange, "count", request.model)
     tokens, estimated = await pipeline.count(exchange.gateway, call, request)
+    assert call.target is not None
+    exchange.readable_for(call.target.connection.policy.origins)
     headers = {**_headers(call), **({"x-aim-estimated": "true"} if estimated else {})}
     await exchange.reply(exchange.protocol.render_count(tokens), headers=headers)
 
@@ -93,7 +95,7 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         operation=operation,
         requested_model=model,
         stream=stream,
-        integration_id=_integration_id(exchange.header("x-integration-id")),
+        integration_id=integration_id(exchange.header("x-integration-id")),
         caching=_caching(exchange.header("x-aim-cache")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
@@ -125,7 +127,8 @@ def _caching(text: str) -> Caching:
     return Caching(int(word))
 
 
-def _integration_id(text: str) -> UUID | None:
+def integration_id(text: str) -> UUID | None:
+    """From the header or the address that names one; raises InvalidRequest."""
     if not text:
         return None
     try:
@@ -140,6 +143,8 @@ def _integration_id(text: str) -> UUID | None:
 def _context(exchange: Exchange, call: Call) -> Context:
     """Without a provider where none has been found yet: of a stream that fails after its head has left."""
     target = call.target
+    if target is not None:
+        exchange.readable_for(target.connection.policy.origins)
     return Context(
         request_id=exchange.request_id,
         id=exchange.request_id.removeprefix("req_"),

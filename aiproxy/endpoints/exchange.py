@@ -18,13 +18,21 @@ import structlog
 from django.conf import settings
 from starlette.types import Message, Receive, Scope, Send
 
+from aiproxy.cors import policy
 from aiproxy.endpoints import large, repeating
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.pulse import Pulse
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
+from aiproxy.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    MethodNotAllowed,
+    OriginRefused,
+    Restarting,
+)
 from aiproxy.gateway.call import Call
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
+from integrations import origins
 from integrations.tokens import Caller
 from providers.errors import CallError, InvalidRequest, ServerError
 from providers.events import Event, Failed
@@ -61,6 +69,8 @@ class Exchange:
     ended: bool = False
     left: bool = False
     pulse: Pulse | None = None
+    always: Headers = field(default_factory=dict)
+    """On whatever answer is given."""
     _style: Style | None = None
     _opening: Callable[[], Renderer] | None = None
 
@@ -119,6 +129,19 @@ class Exchange:
             await self._start(200, _stream_headers(Renderer.media_type))
         await self._write(self.protocol.keep_alive)
 
+    def readable_for(self, allowed: frozenset[str]) -> None:
+        """From here on only pages of an ``allowed`` origin may read the answer; until then, all that anybody allows."""
+        if self.always and self.header("origin") not in allowed:
+            self.always = policy.answer("", allowed)
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Answer with the bytes that are written next."""
+        await self._start(status, headers)
+
+    async def write(self, content: bytes) -> None:
+        if content:
+            await self._write(content)
+
     async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
         self.renderer = renderer
         if not self.started:
@@ -149,6 +172,9 @@ class Exchange:
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.started = True
+        headers = {**headers, **self.always}
+        if "access-control-allow-origin" in self.always:
+            headers["access-control-expose-headers"] = ", ".join(("x-request-id", *headers))
         raw = [
             (name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()
         ]
@@ -179,6 +205,8 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(self.protocol, scope, receive, send, request_id(scope))
+        if scope["method"] == "OPTIONS" and _asks_before(scope):
+            return await _preflight(exchange)
         task = asyncio.current_task()
         assert task is not None
         exchange.gateway.calls.add(task)
@@ -213,9 +241,11 @@ class Endpoint:
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
         raw = exchange.scope["headers"]
-        exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
         handler = self.handler
+        if origin := exchange.header("origin"):
+            exchange.always = policy.answer(origin, origins.everywhere())
+        exchange.caller = await caller_of(raw)
         if self.method == "POST":
             content = await read_body(exchange)
             exchange.large = large.is_large(content)
@@ -227,6 +257,26 @@ class Endpoint:
                 handler = await repeating.once(exchange, content, handler)
         with leaving_cancels(exchange):
             await handler(exchange)
+
+
+def _asks_before(scope: Scope) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
+
+
+async def _preflight(exchange: Exchange) -> None:
+    """A browser asks before it sends. It says where its page is from, but not who its user is: so what holds for any
+    integration is what it is told.
+    """
+    exchange.headers = dict(exchange.scope["headers"])
+    origin = exchange.header("origin")
+    requested = exchange.header("access-control-request-headers")
+    allowed = policy.preflight(origin, requested, origins.everywhere())
+    if allowed is None:
+        exchange.always = {"vary": "Origin"}
+        await exchange.fail(OriginRefused(policy.unknown(origin)))
+        return
+    await exchange.begin(204, allowed)
+    await exchange.end_stream()
 
 
 def request_id(scope: Scope) -> str:

@@ -37,10 +37,13 @@ class Guards:
         return not self.breakers.paused(target.connection.id)
 
 
-async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once: Once[T]) -> T:
+async def first_good(
+    guards: Guards, call: Call, targets: Sequence[Target], once: Once[T], *, again: bool = True
+) -> T:
     """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
 
-    Where there is another target to go to, none is waited for. No attempt begins when ``call.until`` has come.
+    Where there is another target to go to, none is waited for; without ``again`` none is asked twice in any case.
+    No attempt begins when ``call.until`` has come.
     Raises the last error, and at once one that no other provider would spare the caller.
     """
     failure: CallError | None = None
@@ -48,7 +51,8 @@ async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once
         if failure is not None and not _worth_trying(guards, call, target):
             continue
         call.place = place
-        attempts = 1 if any(guards.may_call(other) for other in targets[place:]) else None
+        elsewhere = any(guards.may_call(other) for other in targets[place:])
+        attempts = 1 if elsewhere or not again else None
         try:
             return await _at(guards, call, target, once, attempts)
         except CallError as error:

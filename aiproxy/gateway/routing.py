@@ -176,7 +176,8 @@ def _first_usable(connections: Sequence[Connection]) -> Connection:
     return next((c for c in connections if c.enabled), connections[0])
 
 
-def _target(connection: Connection, model: str) -> Target:
+def ready(connection: Connection) -> None:
+    """Raises InvalidRequest, Disabled or CredentialRequired for one that cannot be called as it is."""
     provider = connection.provider
     if not provider.callable:
         raise InvalidRequest(f"{provider.name} is listed but cannot be called yet.", param="model")
@@ -188,6 +189,11 @@ def _target(connection: Connection, model: str) -> Target:
         raise CredentialRequired(
             f"The integration {connection.name!r} has no usable key. Enter one on the marketplace page."
         )
+
+
+def _target(connection: Connection, model: str) -> Target:
+    ready(connection)
+    provider = connection.provider
     name = _own_name(connection, model) or connection.model or provider.default_model
     if not name:
         raise InvalidRequest(

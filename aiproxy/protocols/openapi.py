@@ -346,6 +346,48 @@ paths |= {
         )
     },
 }
+_RELAYED = {"model": "gpt-4.1-mini", "messages": _HELLO}
+_RELAY = (
+    "The provider's own address, in its own format, with the stored key put on; paths count from the integration's "
+    "base URL. For browser apps, whose origin the integration must allow, and for what the other addresses do not "
+    "translate (pictures, sound, files). Needs the scope `proxy`. Whatever status the provider answers is the answer."
+)
+_PLACES = {
+    "/api/proxy/{provider}/{id}": ("provider", "openai", "to a provider"),
+    "/api/proxy/custom/{integration}/{id}": (
+        "integration",
+        _CONTEXT.integration_id,
+        "to an integration",
+    ),
+}
+for _path, (_name, _example, _where) in _PLACES.items():
+    paths[_path] = {
+        "post": _operation(
+            native.PROTOCOL,
+            f"Relay {_where}",
+            _RELAY,
+            ("Relayed", _RELAYED),
+            ("Relayed", openai.PROTOCOL.render_response(_ANSWER, _CONTEXT)),
+        ),
+        "get": _operation(
+            native.PROTOCOL,
+            f"Relay a list {_where}",
+            _RELAY,
+            None,
+            ("Relayed", {"object": "list", "data": []}),
+        ),
+    }
+    for _operation_ in paths[_path].values():
+        _operation_["parameters"] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": example,
+            }
+            for name, example in ((_name, _example), ("id", "chat/completions"))
+        ]
 paths["/v1beta/models"]["get"]["parameters"] = []
 _NAMED = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 for _path, _item in paths.items():

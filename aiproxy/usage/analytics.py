@@ -1,22 +1,23 @@
-"""The questions the pages ask about usage, each limited to one account."""
+"""The questions the pages ask about usage, each limited to one account. Numbers come from the sums, lists from the
+records.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Max, Q, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.utils import timezone
 
-from aiproxy.models import UsageRecord
+from aiproxy.models import UsageRecord, UsageSum
+from aiproxy.models.usage_sum import NOTHING
+from aiproxy.usage import rollups
 from integrations.models import Integration
-
-RECENT = timedelta(hours=1)
-"""How far back health looks."""
 
 TROUBLE = frozenset(
     {"auth_failed", "quota_exceeded", "rate_limit", "network_error", "server_error", "timeout"}
@@ -26,7 +27,7 @@ TROUBLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What real calls through one integration met within the last hour: ``failed`` of ``calls``.
+    """What real calls through one integration met ``lately``: ``failed`` of ``calls``.
 
     ``reason`` is the code of the latest failure; ``latency_ms`` the average of what went well.
     """
@@ -61,42 +62,58 @@ class Summary:
 
 
 def calls(user: Any, integration: Integration | None = None) -> QuerySet[UsageRecord]:
-    """The account's calls, newest first; of one integration when given."""
-    records = UsageRecord.objects.filter(owner=user).order_by("-at")
+    """The account's calls, newest first; of one integration when given. There may be millions: take a slice."""
+    records = UsageRecord.objects.filter(owner=user).order_by("-at", "-id")
     return records if integration is None else records.filter(integration=integration)
 
 
 def summary(
     user: Any, integration: Integration | None = None, since: datetime | None = None
 ) -> Summary:
-    records = calls(user, integration).order_by()
-    if since is not None:
-        records = records.filter(at__gte=since)
-    numbers = records.aggregate(
-        calls=Count("id"),
-        ok=Count("id", filter=Q(outcome=UsageRecord.OK)),
-        input_tokens=Sum("input_tokens", default=0),
-        output_tokens=Sum("output_tokens", default=0),
-        unpriced_calls=Count("id", filter=Q(cost=None) & ~Q(usage_source="none")),
-        cost=Sum("cost"),  # after what reads the field: from here on the name is the sum's
-        latency=Avg("latency_ms", filter=Q(attempts__gt=0)),
-        last_used=Max("at"),
+    """Of all time, or from the beginning of the hour (UTC) of ``since`` on."""
+    sums = UsageSum.objects.filter(owner=user)
+    if integration is not None:
+        sums = sums.filter(integration_id=integration.pk)
+    number: Counter[str] = Counter()
+    used = []
+    for period in rollups.since(since):
+        found = sums.filter(period).aggregate(
+            *map(Sum, rollups.COUNTS),
+            ok__sum=Sum("calls", filter=Q(outcome=UsageRecord.OK)),
+            last=Max("last_at"),
+        )
+        used.append(found.pop("last"))
+        number.update({name.removesuffix("__sum"): count or 0 for name, count in found.items()})
+    timed = number["timed_calls"]
+    return Summary(
+        calls=number["calls"],
+        ok=number["ok"],
+        input_tokens=number["input_tokens"],
+        output_tokens=number["output_tokens"],
+        cost=rollups.dollars(number["cost"]) if number["priced_calls"] else None,
+        unpriced_calls=number["unpriced_calls"],
+        average_latency_ms=round(number["latency_ms"] / timed) if timed else None,
+        last_used=max(filter(None, used), default=None),
     )
-    latency = numbers.pop("latency")
-    return Summary(average_latency_ms=None if latency is None else round(latency), **numbers)
+
+
+def lately() -> datetime:
+    """Since when health counts: the beginning of the hour before this one. Whole hours are in the sums, while an
+    hour's calls can be millions.
+    """
+    return rollups.hour_of(timezone.now()) - timedelta(hours=1)
 
 
 def health(user: Any) -> dict[UUID, Health]:
-    """How each of the account's integrations that was called within the last hour does, by one query."""
-    recent = (
-        calls(user)
-        .filter(at__gte=timezone.now() - RECENT, attempts__gt=0)
-        .exclude(Q(integration=None) | Q(outcome="cancelled"))
-    )
+    """How each of the account's integrations that was called ``lately`` does, by one query."""
     rows = (
-        recent.order_by()
+        UsageSum.objects.filter(
+            owner=user, span=UsageSum.HOUR, start__gte=lately(), timed_calls__gt=0
+        )
+        .exclude(integration_id=NOTHING)
+        .exclude(outcome="cancelled")
         .values("integration_id", "outcome")
-        .annotate(calls=Count("id"), latest=Max("at"), latency=Sum("latency_ms"))
+        .annotate(calls=Sum("timed_calls"), latest=Max("last_at"), latency=Sum("latency_ms"))
     )
     found: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:

@@ -19,7 +19,7 @@ import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from aiproxy.errors import DiskFull, NotRecorded
-from aiproxy.usage import row
+from aiproxy.usage import rollups, row
 from aiproxy.usage.row import Row
 from integrations import access, disk
 from integrations.models import AccessToken, Integration
@@ -163,6 +163,7 @@ class Recorder:
                 limits = {one: self._said[one] for one in integrations if one in self._said}
                 times = [record.at for record in records] + [said.at for said in limits.values()]
                 access.touch(integrations, tokens, max(times), limits)
+            rollups.add(records)
         self._touched.update(dict.fromkeys(integrations | tokens, now))
         for one in integrations:
             self._said.pop(one, None)

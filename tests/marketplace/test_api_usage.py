@@ -7,8 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from aiproxy.models import UsageRecord
-from tests.factories import make_integration, make_token
+from tests.factories import make_call, make_integration, make_token
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def record(owner, integration=None, **facts):
         "input_tokens": 10, "output_tokens": 5, "cost": Decimal("0.0000150000"), "latency_ms": 100, "attempts": 1,
         "usage_source": "provider",
     }  # fmt: skip
-    return UsageRecord.objects.create(owner=owner, integration=integration, **{**defaults, **facts})
+    return make_call(owner, integration, **{**defaults, **facts})
 
 
 def test_summary_adds_up(alice_client, alice, openai):

@@ -21,14 +21,15 @@ STATE = RateLimitState(
     [
         ([], ""),
         ([Health(20, 0, "", 100)], ""),
-        ([Health(20, 3, "rate_limit", 100)], "3 of 20 calls failed in the last hour: rate limit"),
+        ([Health(20, 3, "rate_limit", 100)], "3 of 20 calls failed since 11:00 UTC: rate limit"),
         (
             [Health(2000, 1, "timeout", 1), Health(10, 4, "auth_failed", None)],
-            "5 of 2,010 calls failed in the last hour: auth failed",
+            "5 of 2,010 calls failed since 11:00 UTC: auth failed",
         ),
     ],
 )
-def test_trouble_is_told_with_its_share_and_reason(health, said):
+def test_trouble_is_told_with_its_share_and_reason(health, said, monkeypatch):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW.replace(minute=59))
     assert condition.trouble(health) == said
 
 

@@ -4,12 +4,11 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from aiproxy.models import UsageRecord
 from integrations.actions import integrations as actions
 from integrations.audit import SYSTEM
 from providers.rate_limits import Allowance, RateLimitState
 from providers.registry import catalogue
-from tests.factories import make_integration
+from tests.factories import make_call, make_integration
 
 HTMX = {"HX-Request": "true"}
 
@@ -64,11 +63,9 @@ def test_card_tells_what_failed_lately_and_what_is_left(alice, alice_client):
     integration.rate_limit = RateLimitState(timezone.now(), Allowance(60, 59)).to_json()
     integration.save()
     for outcome in ("ok", "ok", "rate_limit"):
-        UsageRecord.objects.create(
-            owner=alice, integration=integration, outcome=outcome, attempts=1, request_id="r"
-        )
+        make_call(alice, integration, outcome=outcome)
     page = home(alice_client, q="openai").content.decode()
-    assert "1 of 3 calls failed in the last hour: rate limit" in page
+    assert "1 of 3 calls failed since " in page
     assert 'title="Requests left: 59 of 60"' in page
 
 

@@ -6,23 +6,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from aiproxy.models import UsageRecord
 from aiproxy.usage import analytics
+from tests.factories import make_call as add
 from tests.factories import make_integration
 
 pytestmark = pytest.mark.django_db
-
-
-def add(user, **data):
-    values = {
-        "operation": "chat",
-        "dialect": "native",
-        "outcome": "ok",
-        "request_id": "r",
-        "attempts": 1,
-        "usage_source": "provider",
-    }
-    return UsageRecord.objects.create(owner=user, **{**values, **data})
 
 
 def test_a_summary_counts_tokens_cost_and_successes(alice):
@@ -67,9 +55,9 @@ def test_calls_come_newest_first(alice):
     assert list(analytics.calls(alice)) == [new, old]
 
 
-def test_health_tells_how_many_calls_of_the_last_hour_failed_and_why(alice):
+def test_health_tells_how_many_calls_failed_lately_and_why(alice):
     integration = make_integration(alice)
-    ago = timezone.now() - timedelta(minutes=5)
+    ago = analytics.lately()
     add(alice, integration=integration, latency_ms=100)
     add(alice, integration=integration, latency_ms=300)
     add(alice, integration=integration, outcome="timeout", at=ago)
@@ -85,9 +73,9 @@ def test_mistakes_of_the_caller_do_not_speak_against_the_connection(alice):
     assert analytics.health(alice) == {integration.pk: analytics.Health(2, 0, "", None)}
 
 
-def test_health_forgets_what_is_older_than_an_hour_or_never_left(alice):
+def test_health_forgets_what_is_older_than_the_last_full_hour_or_never_left(alice):
     integration = make_integration(alice)
-    old = timezone.now() - timedelta(minutes=61)
+    old = analytics.lately() - timedelta(seconds=1)
     add(alice, integration=integration, outcome="timeout", at=old)
     add(alice, integration=integration, outcome="auth_failed", attempts=0)
     assert analytics.health(alice) == {}

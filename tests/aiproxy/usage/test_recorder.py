@@ -92,7 +92,8 @@ def test_what_was_deleted_meanwhile_costs_no_record(alice):
     integration.delete()
     kept = make_integration(alice)
     assert outcomes(one, record(alice, integration_id=kept.pk)) == [None, None]
-    assert UsageRecord.objects.get(request_id="req_gone").integration is None
+    gone = UsageRecord.objects.select_related("integration", "token").get(request_id="req_gone")
+    assert (gone.integration, gone.token) == (None, None)
     assert UsageRecord.objects.get(request_id="req_1").integration == kept
 
 
