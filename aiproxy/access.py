@@ -28,3 +28,11 @@ def get_limit(user: Person, id: UUID | str) -> Limit:
     except ValueError:
         raise Limit.DoesNotExist from None
     return Limit.objects.filter(seen).get(pk=uuid)
+
+
+def limits_on_others(user: Person) -> QuerySet[Limit]:
+    """What administrators set on other accounts than the person's; nothing for who is none."""
+    if not is_administrator(user):
+        return Limit.objects.none()
+    found = Limit.objects.filter(by_operator=True).exclude(owner_id=user.pk)
+    return found.select_related("owner", "integration", "token")

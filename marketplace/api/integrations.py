@@ -13,7 +13,7 @@ from ninja import Router, Status
 from aiproxy import probe
 from aiproxy.app import breakers
 from aiproxy.upstream.client import at_hand
-from integrations import access, live
+from integrations import access, live, policy
 from integrations.actions import integrations as actions
 from integrations.actions.integrations import IntegrationInput
 from integrations.errors import NotAllowed
@@ -186,6 +186,7 @@ def _input(payload: schema.IntegrationEdit, stored: Integration | None = None) -
         enabled=payload.enabled,
         metadata=payload.metadata,
         mapping=payload.mapping,
+        policy=None if payload.policy is None else payload.policy.model_dump(),
     )
 
 
@@ -232,6 +233,18 @@ def _show(row: Integration) -> schema.Integration:
         updatedAt=row.updated_at,
         metadata=row.metadata,
         mapping=row.mapping,
+        policy=_policy(row),
+    )
+
+
+def _policy(row: Integration) -> schema.Policy:
+    holds = policy.read(row.policy)
+    values = {name: getattr(holds, own) for name, own in policy.NAMES.items()}
+    return schema.Policy.model_validate(
+        {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in values.items()
+        }
     )
 
 
