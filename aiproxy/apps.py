@@ -9,7 +9,8 @@ class AiproxyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from aiproxy.gateway import aliases
+        from aiproxy.gateway import aliases, limits
         from integrations import live
 
         live.keep(aliases)
+        live.keep(limits)

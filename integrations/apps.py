@@ -9,7 +9,8 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integrations import checks, signals
+        from integrations import checks, live, origins, signals
 
+        live.keep(origins)
         checks.register()
         signals.connect()

@@ -48,6 +48,8 @@ class Act(StrEnum):
     ALIAS_CREATED = "alias.created"
     ALIAS_EDITED = "alias.edited"
     ALIAS_DELETED = "alias.deleted"
+    LIMIT_SET = "limit.set"
+    LIMIT_REMOVED = "limit.removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from django.conf import settings
 
-from integrations.encryption import envelope
+from integrations.encryption import content, envelope
 from integrations.encryption.envelope import SealContext
 from integrations.encryption.keyring import KeyRing
 from integrations.errors import KeyRingError, SealBroken
@@ -98,6 +98,16 @@ def reveal_headers(integration: Integration) -> Headers:
     """The stored extra headers. Raises SealBroken."""
     secret = _open(integration.sealed_headers, _context(integration, "sealed_headers"))
     return Headers(msgspec.json.decode(secret.plain(), type=dict[str, str]) if secret else {})
+
+
+def seal_content(plain: bytes, *place: str) -> bytes:
+    """Content sealed for the ``place`` where it will lie, e.g. a table and a row; it opens nowhere else."""
+    return content.seal(ring(), plain, *place)
+
+
+def open_content(sealed: bytes, *place: str) -> bytes:
+    """What ``seal_content`` sealed. Raises SealBroken."""
+    return content.open_(ring(), sealed, *place)
 
 
 def forget() -> None:

@@ -76,6 +76,8 @@ class Connection:
     mapping: CustomMapping | BadMapping | None = None
     """The owner's own, where the provider's format is left to the owner."""
     policy: CallPolicy = policy.USUAL
+    edited: str = ""
+    """Another text after each edit, for what is remembered of earlier answers."""
 
 
 class _Memory:
@@ -129,13 +131,13 @@ async def _unremembered(digests: tuple[str, ...]) -> tuple[Caller, str]:
         raise TokenRejected(REVOKED)
     if _memory.unknown.get(digests[0]):
         raise TokenRejected(UNKNOWN)
-    return await _in_database_thread(_load_caller, digests)
+    return await in_database_thread(_load_caller, digests)
 
 
 async def connections(user_id: UUID) -> tuple[Connection, ...]:
     """All of the user's, disabled ones too, the oldest first."""
     known = _memory.connections.get(user_id)
-    return known if known is not None else await _in_database_thread(_load_connections, user_id)
+    return known if known is not None else await in_database_thread(_load_connections, user_id)
 
 
 async def find(user_id: UUID, integration_id: UUID) -> Connection | None:
@@ -166,6 +168,7 @@ def connect(integration: Integration) -> Connection:
         broken=broken,
         mapping=_mapping(integration.mapping),
         policy=policy.read(integration.policy),
+        edited=integration.updated_at.isoformat(),
     )
 
 
@@ -241,7 +244,7 @@ def forget() -> None:
 
 async def refresh() -> None:
     """Drop everything when any process changed custody since the last look. The first look reads what is kept."""
-    await _in_database_thread(look)
+    await in_database_thread(look)
 
 
 def look() -> None:
@@ -370,11 +373,11 @@ def _headers(spec: ProviderSpec, fields: Mapping[str, str], extra: Mapping[str, 
 async def _digests(token_text: str) -> tuple[str, ...]:
     if credentials.is_open():
         return tokens.digests(token_text)
-    return await _in_database_thread(tokens.digests, token_text)
+    return await in_database_thread(tokens.digests, token_text)
 
 
-async def _in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Off the event loop, in Django's thread, on a connection that is alive."""
+async def in_database_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What the function gives, called off the event loop, in Django's thread, on a connection that is alive."""
 
     def guarded() -> R:
         _close_old_connections()

@@ -213,7 +213,7 @@ def _number(name: str, value: Any, problems: Problems) -> float:
     fits = isinstance(value, int | float) and not isinstance(value, bool) and kind(value) == value
     if not fits or not least <= value <= most:
         what = "a whole number" if kind is int else "a number"
-        problems.add(f"policy.{name}", f"Give {what} between {least:g} and {most:g}.")
+        problems.add(f"policy.{name}", f"Give {what} between {least:.12g} and {most:.12g}.")
         return least
     return kind(value)  # type: ignore[no-any-return]  # int or float
 

@@ -24,6 +24,7 @@ SCOPES = {
     "chat": "Chat with models",
     "embeddings": "Make embeddings",
     "vision": "Send images to models",
+    "proxy": "Call providers’ own addresses through the relay, for browser apps",
     "integrations:read": "See integrations, never their keys",
     "integrations:write": "Add, change and delete integrations",
     "tokens:read": "See access tokens",

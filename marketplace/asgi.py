@@ -45,6 +45,10 @@ class Application:
         elif scope["type"] == "websocket":  # nothing here speaks it
             await send({"type": "websocket.close", "code": 1000})
 
+    def end_calls(self) -> None:
+        """The time to drain is over: each call that is still under way ends, and says so."""
+        gateway.end_calls()
+
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         machine = scope["path"].startswith(gateway.PREFIXES)
         await (gateway.application if machine else self.pages)(scope, receive, send)

@@ -10,6 +10,7 @@ _AREAS = (
     # label, URL name, icon, paths that light it up
     ("Marketplace", "home", "grid", ("/integrations/", "/providers/")),
     ("Tokens", "tokens", "key", ("/tokens/",)),
+    ("Limits", "limits", "gauge", ("/limits/",)),
     ("Usage", "usage", "chart", ("/usage/", "/calls/")),
 )
 

@@ -8,8 +8,6 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 
-from aiproxy.app import end_calls
-
 CUT_SECONDS = 5
 """For calls to say that they end, and for pages, after the drain; then connections are cut."""
 
@@ -25,8 +23,11 @@ class DrainingServer(uvicorn.Server):
     """
 
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        application: Any = (
+            self.config.loaded_app
+        )  # not imported: a worker reads this before Django is set up
         loop = asyncio.get_running_loop()
-        end = loop.call_later(settings.AIM_DRAIN_SECONDS, end_calls)
+        end = loop.call_later(settings.AIM_DRAIN_SECONDS, application.end_calls)
         try:
             await super().shutdown(sockets)
         finally:

@@ -81,11 +81,13 @@ def _cost(call: UsageRecord) -> list[Fact]:
 
 
 def _time(call: UsageRecord) -> list[Fact]:
-    ours = None if call.provider_ms is None else max(0, call.latency_ms - call.provider_ms)
+    held = call.queued_ms
+    ours = None if call.provider_ms is None else max(0, call.latency_ms - call.provider_ms - held)
     return [
         Fact("In all", duration(call.latency_ms)),
         Fact("To the first token", duration(call.first_token_ms)),
         Fact("At the provider", duration(call.provider_ms)),
         Fact("In this server", duration(ours)),
+        *([Fact("Waiting for a limit", duration(held))] if held else []),
         Fact("Attempts", str(call.attempts)),
     ]

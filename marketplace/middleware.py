@@ -34,6 +34,9 @@ OWN_DOOR = frozenset({"api"})
 PAGES_OF_OWN_DOOR = frozenset({"api-root", "openapi-json", "openapi-view"})
 """What is in there for people all the same."""
 
+BY_ITSELF = frozenset({"/limits/now/"})
+"""What open pages ask every few seconds."""
+
 
 def request_id_of(request: HttpRequest) -> str:
     return getattr(request, "request_id", "")
@@ -111,7 +114,10 @@ class KeptSessionMiddleware(SessionMiddleware):
 
 
 class SessionLifeMiddleware(MiddlewareMixin):
-    """A session ends 12 hours after its last visit (its cookie's age), and 14 days after signing in at the latest."""
+    """A session ends 12 hours after its last visit (its cookie's age), and 14 days after signing in at the latest.
+
+    What an open page asks by itself is no visit.
+    """
 
     STARTED, SEEN = "started", "seen"
     RENEW_AFTER = 300  # seconds; a write on every page view would be one too many
@@ -123,7 +129,10 @@ class SessionLifeMiddleware(MiddlewareMixin):
         started = request.session.setdefault(self.STARTED, now)
         if now - started > settings.AIM_SESSION_MAX_AGE:
             logout(request)
-        elif now - request.session.get(self.SEEN, 0) > self.RENEW_AFTER:
+        elif (
+            request.path not in BY_ITSELF
+            and now - request.session.get(self.SEEN, 0) > self.RENEW_AFTER
+        ):
             request.session[self.SEEN] = now
 
 

@@ -1,4 +1,4 @@
-"""The account. An e-mail address is the login; there is no user name."""
+"""The account. An e-mail address is the login; there is no user name. And what ``counts`` keeps of tries."""
 
 from __future__ import annotations
 
@@ -47,3 +47,14 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+
+class Count(models.Model):
+    """Only ``counts`` reads and writes it."""
+
+    key = models.CharField(max_length=250, primary_key=True)
+    count = models.BigIntegerField()
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"

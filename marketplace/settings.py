@@ -39,12 +39,28 @@ if len(SECRET_KEY) < 32:
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{AIM_DATA_DIR / 'db.sqlite3'}")}
 REDIS_URL = env.parsed("REDIS_URL", "", redis_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# django-ratelimit counts in this cache. One process by default, and LocMem's incr() holds a lock, so the count is
-# exact; with several workers each allows the full rate until a shared cache (REDIS_URL) is configured.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+
+def counts_in(redis: str) -> dict[str, Any]:
+    """Django's cache, in which django-ratelimit counts: in Redis, or in the database without one."""
+    if not redis:
+        return {"BACKEND": "marketplace.counts.DatabaseCounts"}
+    return {
+        "BACKEND": "marketplace.counts.RedisCounts",
+        "LOCATION": redis,
+        "KEY_PREFIX": "aim",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.25,
+            "SOCKET_TIMEOUT": 0.25,
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",  # not pickle
+            "CONNECTION_POOL_KWARGS": {"protocol": 2, "retry": None},
+        },
+    }
+
+
+CACHES = {"default": counts_in(REDIS_URL)}
 SILENCED_SYSTEM_CHECKS = [
-    "django_ratelimit.E003",  # see CACHES
-    "django_ratelimit.W001",  # see CACHES
+    "django_ratelimit.W001",  # it cannot know the caches in counts.py
     "security.W004",  # HSTS is on as soon as AIM_PUBLIC_URL is https
     "security.W008",  # TLS ends at the proxy in front, which redirects
     "security.W021",  # preload is the domain owner's decision
@@ -54,6 +70,8 @@ SILENCED_SYSTEM_CHECKS = [
 
 AIM_HOST = env.text("AIM_HOST", "127.0.0.1")
 AIM_PORT = env.integer("AIM_PORT", 8000, least=1, most=65535)
+MOST_WORKERS = 64
+AIM_WORKERS = env.integer("AIM_WORKERS", 1, least=1, most=MOST_WORKERS)
 AIM_TRUSTED_PROXIES = env.integer("AIM_TRUSTED_PROXIES", 0, least=0, most=8)
 
 
@@ -106,7 +124,10 @@ AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
 AIM_KEEPALIVE_SECONDS = env.seconds("AIM_KEEPALIVE_SECONDS", 15.0)
 AIM_STALL_SECONDS = env.seconds("AIM_STALL_SECONDS", 60.0, least=1)
 AIM_DRAIN_SECONDS = env.seconds("AIM_DRAIN_SECONDS", 30.0)
+AIM_MAX_CALLS = env.integer("AIM_MAX_CALLS", 2_000, least=1, most=100_000)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
+
+AIM_CACHE_BYTES = env.integer("AIM_CACHE_BYTES", 64 * 2**20, least=0, most=2**36)
 
 # --- Pages: a body is small and arrives soon (edge.py holds these before Django sees a byte) ---
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from integrations import credentials
@@ -38,6 +38,15 @@ def migrate() -> None:
     """Bring the database up to date; when it is, that is found with one query and without `migrate` itself."""
     if pending():
         call_command("migrate", verbosity=0, interactive=False)
+
+
+def let_go_of_database() -> None:
+    """Close what `prepare` opened; for the supervisor of several workers, which needs none itself."""
+    one: Any
+    for one in connections.all(initialized_only=True):
+        one.close()
+        if one.vendor == "postgresql":
+            one.close_pool()
 
 
 def pending() -> bool:

@@ -68,7 +68,7 @@ def _signed(
             "Use AWS's own address, or a Bedrock API key."
         )
     content = request.content()
-    kept = {} if content is None else {"content-type": "application/json"}
+    kept = {} if content is None else _kind(request)
     proof = sigv4.headers(
         key,
         sigv4.Scope(region, _AWS_SERVICE),
@@ -82,6 +82,14 @@ def _signed(
     for name in (*kept, *proof):
         merged = _without(merged, name)
     return {**merged, **kept, **proof}
+
+
+def _kind(request: WireRequest) -> dict[str, str]:
+    """The header that says what the body is."""
+    if request.raw is None:
+        return {"content-type": "application/json"}
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return {name: headers[name] for name in headers.keys() & {"content-type"}}
 
 
 def _without(headers: Mapping[str, str], name: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 MILLION = Decimal(1_000_000)
 
@@ -59,12 +60,38 @@ class Price:
     cache_write_1h: Decimal | None = None
 
 
+class Charge(NamedTuple):
+    """``tokens`` of one kind at ``rate`` US dollars for a million."""
+
+    what: str
+    tokens: int
+    rate: Decimal
+
+
+CHARGED = ("input", "cache read", "cache write", "cache write for an hour", "output")
+
+
+def charges(usage: Usage, price: Price) -> list[Charge]:
+    """What ``cost`` adds up, in the order of ``CHARGED``; what is not used is left out."""
+    parts = zip(CHARGED, _parts(usage, price), strict=True)
+    return [Charge(what, tokens, rate) for what, (tokens, rate) in parts if tokens]
+
+
 def cost(usage: Usage, price: Price) -> Decimal:
     """What ``usage`` costs in US dollars. A cache price that is not given falls back to the next plainer one:
     an hour's writing to writing, writing and reading to input.
 
     Every input token is charged exactly once: as cache read, as cache write or as plain input.
     """
+    total = Decimal(0)
+    for tokens, rate in _parts(usage, price):
+        if tokens:
+            total += tokens * rate
+    return total / MILLION
+
+
+def _parts(usage: Usage, price: Price) -> tuple[tuple[int, Decimal], ...]:
+    """Tokens and their rate, in the order of ``CHARGED``."""
     if usage.billed is not None:
         usage = Usage(*usage.billed)
     rates: Price | Tier = price
@@ -77,9 +104,9 @@ def cost(usage: Usage, price: Price) -> Decimal:
     hour = write if rates.cache_write_1h is None else rates.cache_write_1h
     for_an_hour = min(usage.cache_write_1h_tokens, usage.cache_write_tokens)
     return (
-        plain * rates.input
-        + usage.cached_tokens * read
-        + (usage.cache_write_tokens - for_an_hour) * write
-        + for_an_hour * hour
-        + usage.output_tokens * rates.output
-    ) / MILLION
+        (plain, rates.input),
+        (usage.cached_tokens, read),
+        (usage.cache_write_tokens - for_an_hour, write),
+        (for_an_hour, hour),
+        (usage.output_tokens, rates.output),
+    )

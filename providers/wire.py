@@ -27,6 +27,8 @@ class WireRequest:
     """A request to a provider. ``path`` is relative to the endpoint's base URL and carries its own query.
 
     ``body`` is the JSON value to send, or None for no body. ``changes`` tells what ``build`` had to leave out.
+    ``raw`` stands in place of ``body`` where the caller speaks the provider's format itself: the bytes to send as they
+    are (none if empty), of the type that ``headers`` say, for an answer that may be of any type.
     """
 
     method: str
@@ -35,9 +37,12 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
     changes: tuple[Change, ...] = ()
+    raw: bytes | None = None
 
     def content(self) -> bytes | None:
         """The bytes of the body; raises InvalidRequest-free msgspec errors only for values JSON cannot hold."""
+        if self.raw is not None:
+            return self.raw or None
         return None if self.body is None else msgspec.json.encode(self.body)
 
 

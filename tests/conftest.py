@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.core.cache import cache
 from django.test import AsyncClient, Client
 
+from aiproxy.endpoints import strikes
 from integrations import live
 from providers.endpoint import PrivateEndpoints
 from tests.factories import make_user
@@ -82,7 +82,7 @@ def allow_private(settings) -> Callable[[str], None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
-    """What one test counted or cached is not another's; a rolled-back transaction tells no cache."""
+    """What one test cached is not another's; a rolled-back transaction tells no cache."""
     yield
-    cache.clear()
     live.forget()
+    strikes.forget()

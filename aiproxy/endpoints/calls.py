@@ -10,13 +10,23 @@ from uuid import UUID
 
 from aiproxy.endpoints import wishes
 from aiproxy.endpoints.exchange import Exchange
-from aiproxy.gateway import pipeline
-from aiproxy.gateway.call import Call
+from aiproxy.gateway import cache, pipeline
+from aiproxy.gateway.call import UNSAID, Caching, Call
 from aiproxy.protocols.base import Context, EmbeddingProtocol, JsonObject
+from integrations.policy import NUMBERS
 from providers.chat import ChatRequest
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.errors import InvalidRequest
 from providers.events import Ended
+
+CACHE_SECONDS = 3_600
+"""For how long an answer is kept when the caller does not say."""
+
+_CACHING = {
+    "true": Caching(CACHE_SECONDS),
+    "false": Caching(0),
+    "refresh": Caching(CACHE_SECONDS, read=False),
+}
 
 
 async def chat(exchange: Exchange, request: ChatRequest, operation: str = "chat") -> None:
@@ -57,6 +67,8 @@ async def count(exchange: Exchange, request: ChatRequest) -> None:
     exchange.caller.need("chat")
     call = _call(exchange, "count", request.model)
     tokens, estimated = await pipeline.count(exchange.gateway, call, request)
+    assert call.target is not None
+    exchange.readable_for(call.target.connection.policy.origins)
     headers = {**_headers(call), **({"x-aim-estimated": "true"} if estimated else {})}
     await exchange.reply(exchange.protocol.render_count(tokens), headers=headers)
 
@@ -76,18 +88,22 @@ async def _stream(exchange: Exchange, call: Call, request: ChatRequest) -> None:
 
 
 def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = False) -> Call:
-    return Call(
+    exchange.call = Call(
         request_id=exchange.request_id,
         caller=exchange.caller,
         dialect=exchange.protocol.name,
         operation=operation,
         requested_model=model,
         stream=stream,
-        integration_id=_integration_id(exchange.header("x-integration-id")),
+        integration_id=integration_id(exchange.header("x-integration-id")),
+        caching=_caching(exchange.header("x-aim-cache")),
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
         patience=wishes.patience(exchange),
+        started=exchange.arrived,
+        steps=exchange.steps,
     )
+    return exchange.call
 
 
 def _flag(exchange: Exchange, name: str) -> bool:
@@ -97,7 +113,24 @@ def _flag(exchange: Exchange, name: str) -> bool:
     return text == "true"
 
 
-def _integration_id(text: str) -> UUID | None:
+def _caching(text: str) -> Caching:
+    """``X-Aim-Cache``: seconds, or a word."""
+    if not text:
+        return UNSAID
+    word = text.lower()
+    if word in _CACHING:
+        return _CACHING[word]
+    longest = NUMBERS["cacheSeconds"][2]
+    if not (word.isascii() and word.isdigit() and len(word) < 10 and int(word) <= longest):
+        raise InvalidRequest(
+            f"X-Aim-Cache must be true, false, refresh, or a number of seconds up to {longest:.0f}.",
+            param="X-Aim-Cache",
+        )
+    return Caching(int(word))
+
+
+def integration_id(text: str) -> UUID | None:
+    """From the header or the address that names one; raises InvalidRequest."""
     if not text:
         return None
     try:
@@ -112,6 +145,8 @@ def _integration_id(text: str) -> UUID | None:
 def _context(exchange: Exchange, call: Call) -> Context:
     """Without a provider where none has been found yet: of a stream that fails after its head has left."""
     target = call.target
+    if target is not None:
+        exchange.readable_for(target.connection.policy.origins)
     return Context(
         request_id=exchange.request_id,
         id=exchange.request_id.removeprefix("req_"),
@@ -132,8 +167,12 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-integration": str(call.target.connection.id),
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
-    if call.route and (told := call.route.told(call.place, call.fell)):
+    if call.route and not call.cached and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
+    if said := cache.told(call):
+        headers |= said
+    if call.queued_ms:
+        headers["x-aim-queued-ms"] = str(call.queued_ms)
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

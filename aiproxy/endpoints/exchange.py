@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,14 +17,26 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.types import Message, Receive, Scope, Send
 
-from aiproxy.endpoints import large
+from aiproxy.cors import policy
+from aiproxy.endpoints import large, repeating
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.pulse import Pulse
-from aiproxy.errors import BodyTooLarge, BodyTooSlow, MethodNotAllowed, Restarting
+from aiproxy.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    Busy,
+    MethodNotAllowed,
+    NoDatabase,
+    OriginRefused,
+    Restarting,
+)
+from aiproxy.gateway.call import Call
 from aiproxy.gateway.shared import Gateway
 from aiproxy.protocols.base import Protocol, Renderer, Style, encode
+from integrations import origins
 from integrations.tokens import Caller
 from providers.errors import CallError, InvalidRequest, ServerError
 from providers.events import Event, Failed
@@ -50,15 +63,21 @@ class Exchange:
     receive: Receive
     send: Send
     request_id: str
+    arrived: float = field(default_factory=time.monotonic)
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """What was done when, for the call's journey."""
     caller: Caller = field(init=False)
     body: Any = None
     large: bool = False
     headers: dict[bytes, bytes] = field(default_factory=dict)
+    call: Call | None = None
     renderer: Renderer | None = None
     started: bool = False
     ended: bool = False
     left: bool = False
     pulse: Pulse | None = None
+    always: Headers = field(default_factory=dict)
+    """On whatever answer is given."""
     _style: Style | None = None
     _opening: Callable[[], Renderer] | None = None
 
@@ -83,18 +102,24 @@ class Exchange:
     def header(self, name: str) -> str:
         return self.headers.get(name.encode(), b"").decode("latin-1").strip()
 
+    def send_through(self, send: Send) -> None:
+        """Let ``send`` see all that is sent from now on."""
+        self.send = send
+
     async def reply(self, value: Any, status: int = 200, headers: Headers | None = None) -> None:
         """Answer with ``value`` as JSON."""
         content = encode(value)
-        await self._start(
-            status,
-            {
-                "content-type": "application/json",
-                "content-length": str(len(content)),
-                "cache-control": "no-store",
-                **(headers or {}),
-            },
-        )
+        sent = {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            "cache-control": "no-store",
+            **(headers or {}),
+        }
+        await self.answer(content, status, sent)
+
+    async def answer(self, content: bytes, status: int, headers: Headers) -> None:
+        """Answer with these bytes."""
+        await self._start(status, headers)
         await self._write(content, more=False)
 
     def expect_stream(self, opening: Callable[[], Renderer]) -> None:
@@ -105,11 +130,27 @@ class Exchange:
 
     async def _keep_alive(self) -> None:
         """Before the first event this gives the status away: a failure is then an event, yet the call may still be
-        tried again elsewhere, for nothing of an answer has left.
+        tried again elsewhere, for nothing of an answer has left. A page waits: which pages may read the answer is
+        known only once somebody gives one.
         """
+        if not self.started and self.always:
+            return
         if not self.started:
             await self._start(200, _stream_headers(Renderer.media_type))
         await self._write(self.protocol.keep_alive)
+
+    def readable_for(self, allowed: frozenset[str]) -> None:
+        """From here on only pages of an ``allowed`` origin may read the answer; until then, all that anybody allows."""
+        if self.always and self.header("origin") not in allowed:
+            self.always = policy.answer("", allowed)
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Answer with the bytes that are written next."""
+        await self._start(status, headers)
+
+    async def write(self, content: bytes) -> None:
+        if content:
+            await self._write(content)
 
     async def begin_stream(self, renderer: Renderer, headers: Headers) -> None:
         self.renderer = renderer
@@ -141,6 +182,9 @@ class Exchange:
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.started = True
+        headers = {**headers, **self.always}
+        if "access-control-allow-origin" in self.always:
+            headers["access-control-expose-headers"] = ", ".join(("x-request-id", *headers))
         raw = [
             (name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()
         ]
@@ -171,14 +215,22 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(self.protocol, scope, receive, send, request_id(scope))
+        if scope["method"] == "OPTIONS" and _asks_before(scope):
+            return await _preflight(exchange)
         task = asyncio.current_task()
         assert task is not None
         exchange.gateway.calls.add(task)
         try:
+            _check_room(exchange.gateway)
             await self._answer(exchange)
         except CallError as error:
             _log(exchange, error)
             await exchange.fail(error)
+        except (DatabaseError, InterfaceError) as error:
+            log.error(
+                "call.no_database", request_id=exchange.request_id, error=type(error).__name__
+            )
+            await exchange.fail(NoDatabase())
         except RecursionError:  # such JSON may decode and still be too deep to be walked or written
             await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
@@ -204,9 +256,15 @@ class Endpoint:
             raise MethodNotAllowed(
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
+        if exchange.gateway.database_away:
+            raise NoDatabase
         raw = exchange.scope["headers"]
-        exchange.caller = await caller_of(raw)
         exchange.headers = dict(raw)
+        handler = self.handler
+        if origin := exchange.header("origin"):
+            exchange.always = policy.answer(origin, origins.everywhere())
+        exchange.caller = await caller_of(raw, address(exchange.scope))
+        exchange.steps.append(("authenticated", time.monotonic()))
         if self.method == "POST":
             content = await read_body(exchange)
             exchange.large = large.is_large(content)
@@ -214,8 +272,46 @@ class Endpoint:
                 exchange.body = await large.decoded(content, parse_json)
             else:
                 exchange.body = parse_json(content)
+            exchange.steps.append(("read", time.monotonic()))
+            if repeating.HEADER in exchange.headers:
+                handler = await repeating.once(exchange, content, handler)
         with leaving_cancels(exchange):
-            await self.handler(exchange)
+            await handler(exchange)
+
+
+def _asks_before(scope: Scope) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
+
+
+async def _preflight(exchange: Exchange) -> None:
+    """A browser asks before it sends. It says where its page is from, but not who its user is: so what holds for any
+    integration is what it is told.
+    """
+    exchange.headers = dict(exchange.scope["headers"])
+    origin = exchange.header("origin")
+    requested = exchange.header("access-control-request-headers")
+    allowed = policy.preflight(origin, requested, origins.everywhere())
+    if allowed is None:
+        exchange.always = {"vary": "Origin"}
+        await exchange.fail(OriginRefused(policy.unknown(origin)))
+        return
+    await exchange.begin(204, allowed)
+    await exchange.end_stream()
+
+
+def _check_room(gateway: Gateway) -> None:
+    """Raises Busy. Answered at once, more calls are turned away well; let in, they would all be slow."""
+    if len(gateway.calls) > settings.AIM_MAX_CALLS:
+        raise Busy(
+            "This server has as many calls under way as it takes. Try again in a moment.",
+            retry_after=1.0,
+        )
+
+
+def address(scope: Scope) -> str:
+    """The caller's, as the server's door found it."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def request_id(scope: Scope) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aiproxy.errors import BreakerOpen
+from aiproxy.errors import BreakerOpen, Paused
 from aiproxy.gateway import retry
+from aiproxy.gateway.admission import Admission
 from aiproxy.gateway.breaker import Breakers, verdict
-from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.call import Attempt, Call, Target
 from integrations import policy
 from integrations.policy import CallPolicy
-from providers.errors import CallError
+from providers.errors import CallError, RateLimited
 
 T = TypeVar("T")
 Once = Callable[[Target], Awaitable[T]]
@@ -28,6 +29,7 @@ class Guards:
     breakers: Breakers = field(default_factory=Breakers)
     budget: retry.Budget = field(default_factory=retry.Budget)
     policy: CallPolicy = policy.USUAL
+    limits: Admission = field(default_factory=Admission)
 
     def policy_of(self, target: Target) -> CallPolicy:
         own = target.connection.policy
@@ -37,10 +39,13 @@ class Guards:
         return not self.breakers.paused(target.connection.id)
 
 
-async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once: Once[T]) -> T:
+async def first_good(
+    guards: Guards, call: Call, targets: Sequence[Target], once: Once[T], *, again: bool = True
+) -> T:
     """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
 
-    Where there is another target to go to, none is waited for. No attempt begins when ``call.until`` has come.
+    Where there is another target to go to, none is waited for; without ``again`` none is asked twice in any case.
+    No attempt begins when ``call.until`` has come.
     Raises the last error, and at once one that no other provider would spare the caller.
     """
     failure: CallError | None = None
@@ -48,7 +53,8 @@ async def first_good(guards: Guards, call: Call, targets: Sequence[Target], once
         if failure is not None and not _worth_trying(guards, call, target):
             continue
         call.place = place
-        attempts = 1 if any(guards.may_call(other) for other in targets[place:]) else None
+        elsewhere = any(guards.may_call(other) for other in targets[place:])
+        attempts = 1 if elsewhere or not again else None
         try:
             return await _at(guards, call, target, once, attempts)
         except CallError as error:
@@ -66,7 +72,10 @@ def _worth_trying(guards: Guards, call: Call, target: Target) -> bool:
 
 async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempts: int | None) -> T:
     call.target = target
+    _check_rest(guards, target)
     breaker = guards.breakers.of(target.connection.id)
+    if not breaker.wait(time.monotonic()):
+        await guards.limits.target(call, target, patient=attempts is None)
     if not breaker.allows(time.monotonic()):
         wait = breaker.wait(time.monotonic())
         raise BreakerOpen(
@@ -75,14 +84,46 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
             retry_after=wait,
             provider=target.connection.provider.id,
         )
+    before, call.spent = call.spent, True
+
+    async def noted() -> T:
+        began = time.monotonic()
+        try:
+            answer = await once(target)
+        except BaseException as error:
+            call.tried.append(Attempt(target, began, time.monotonic(), error))
+            raise
+        call.tried.append(Attempt(target, began, time.monotonic()))
+        return answer
+
     try:
         return await retry.attempt(
-            lambda: once(target),
+            noted,
             guards.policy_of(target),
             guards.budget,
             attempts=attempts,
             until=call.until,
         )
     except BaseException as error:
+        call.spent = before or retry.may_have_run(error)
         verdict(breaker, error, time.monotonic())
+        if isinstance(error, RateLimited):
+            _rest(guards, target, error.retry_after or 0.0)
         raise
+
+
+def _rest(guards: Guards, target: Target, seconds: float) -> None:
+    """What the provider asks for, unless it is so little that a retry waits for it."""
+    if seconds > guards.policy_of(target).max_wait:
+        guards.breakers.rest(target.connection.id, seconds)
+
+
+def _check_rest(guards: Guards, target: Target) -> None:
+    """Raises Paused while the provider does not want to hear of this integration."""
+    if rest := guards.breakers.resting(target.connection.id):
+        raise Paused(
+            f"The provider of the integration {target.connection.name!r} has asked for fewer calls and is left alone "
+            f"for {rest:.0f} s. Try again then, or name another integration.",
+            retry_after=rest,
+            provider=target.connection.provider.id,
+        )

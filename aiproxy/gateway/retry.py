@@ -18,6 +18,7 @@ from integrations.policy import CallPolicy
 from providers.errors import (
     CallError,
     CallTimeout,
+    ContentBlocked,
     NetworkError,
     Overloaded,
     RateLimited,
@@ -60,6 +61,13 @@ def is_safe(error: BaseException) -> bool:
             return error.retryable and (error.upstream_status or 0) >= 500
         case _:
             return False
+
+
+def may_have_run(error: BaseException) -> bool:
+    """Whether a provider may have done the work of a call that ended so. Most refusals prove that it has not."""
+    if not isinstance(error, CallError):
+        return True
+    return error.sent and (error.status >= 500 or isinstance(error, ContentBlocked))
 
 
 def worth_it(error: BaseException, policy: CallPolicy) -> bool:

@@ -109,10 +109,9 @@ def _of_one_provider(connections: Sequence[Connection], model: str) -> Way:
     """The oldest enabled integration alone: a second key is often somebody else's money. Where their owner has set
     a priority or a weight, all of them.
     """
-    if len(connections) > 1 and any(c.policy.ranks for c in connections if c.enabled):
-        usable = _usable(connections, model)
-        if len(usable) > 1:
-            return Way("model", [Place(usable)], _strategy(usable))
+    ranked = len(connections) > 1 and any(c.policy.ranks for c in connections if c.enabled)
+    if ranked and (usable := _usable(connections, model)):
+        return Way("model", [Place(usable)], _strategy(usable))
     return Way("model", [Place([_target(_first_usable(connections), model)])])
 
 
@@ -177,7 +176,8 @@ def _first_usable(connections: Sequence[Connection]) -> Connection:
     return next((c for c in connections if c.enabled), connections[0])
 
 
-def _target(connection: Connection, model: str) -> Target:
+def ready(connection: Connection) -> None:
+    """Raises InvalidRequest, Disabled or CredentialRequired for one that cannot be called as it is."""
     provider = connection.provider
     if not provider.callable:
         raise InvalidRequest(f"{provider.name} is listed but cannot be called yet.", param="model")
@@ -189,6 +189,11 @@ def _target(connection: Connection, model: str) -> Target:
         raise CredentialRequired(
             f"The integration {connection.name!r} has no usable key. Enter one on the marketplace page."
         )
+
+
+def _target(connection: Connection, model: str) -> Target:
+    ready(connection)
+    provider = connection.provider
     name = _own_name(connection, model) or connection.model or provider.default_model
     if not name:
         raise InvalidRequest(

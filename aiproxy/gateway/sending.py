@@ -13,7 +13,7 @@ from aiproxy.gateway.call import Call, Target
 from aiproxy.gateway.latency import Measuring
 from aiproxy.gateway.shared import Gateway
 from aiproxy.gateway.stream import events_of
-from aiproxy.upstream.send import send, stream
+from aiproxy.upstream.send import Streamed, Timeouts, send, stream
 from providers import rate_limits
 from providers.events import Event
 from providers.wire import WireReply, WireRequest
@@ -61,6 +61,33 @@ async def begin(gateway: Gateway, call: Call, target: Target, wire: WireRequest)
 def _left(call: Call) -> float:
     """Seconds until the whole call must be over."""
     return max(0.0, call.until - time.monotonic())
+
+
+@dataclass(slots=True)
+class Raw:
+    """An answer of any status as the provider gave it: its first bytes, and what follows. Leaving ``stack`` ends it."""
+
+    stack: AsyncExitStack
+    status: int
+    headers: Mapping[str, str]
+    first: bytes
+    rest: Streamed
+
+
+async def begin_raw(
+    gateway: Gateway, call: Call, target: Target, wire: WireRequest, timeouts: Timeouts
+) -> Raw:
+    """Send what is in the provider's own format already, and wait for the first bytes of whatever it answers."""
+    _note_sending(call, wire)
+    async with AsyncExitStack() as stack:
+        exchange = stream(gateway.upstream, target.connection, wire, timeouts, _left(call))
+        streamed = await stack.enter_async_context(exchange)
+        _note_limits(call, target, streamed.headers)
+        if (whole := streamed.reply) is not None:
+            return Raw(stack.pop_all(), whole.status, whole.headers, whole.body, streamed)
+        headers = {name: streamed.redacted(text) for name, text in streamed.headers.items()}
+        first = await anext(streamed, b"")
+        return Raw(stack.pop_all(), streamed.reply_status, headers, first, streamed)
 
 
 def _note_sending(call: Call, wire: WireRequest) -> None:

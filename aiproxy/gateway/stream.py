@@ -54,6 +54,7 @@ async def events_of(streamed: Streamed, call: Call, target: Target) -> AsyncGene
         response = seen.response()
         call.model = response.model
         call.finish = response.finish if seen.ended else ""
+        call.answer = response if seen.ended else None
         counted = seen.ended or isinstance(last, UsageReported)
         billing.charge(call, seen.usage, seen.text_length, counted=counted)
 

@@ -53,8 +53,10 @@ _STATUSES = {
     "402": "The provider's account has no credit, or a budget is used up.",
     "403": "The access token, or the provider's key, may not do this.",
     "404": "There is no such model or integration.",
-    "409": "The integration is disabled, or its key is missing.",
+    "409": "The integration is disabled or its key is missing; or the first call with this Idempotency-Key has no "
+    "answer to repeat (with `Retry-After`: no answer yet).",
     "413": "The body is too large.",
+    "422": "The Idempotency-Key was used for another call.",
     "429": "Too many requests; `Retry-After` says when to try again.",
     "502": "The provider failed, or could not be reached.",
     "503": "The provider is too busy, or the call could not be recorded.",
@@ -344,12 +346,58 @@ paths |= {
         )
     },
 }
+_RELAYED = {"model": "gpt-4.1-mini", "messages": _HELLO}
+_RELAY = (
+    "The provider's own address, in its own format, with the stored key put on; paths count from the integration's "
+    "base URL. For browser apps, whose origin the integration must allow, and for what the other addresses do not "
+    "translate (pictures, sound, files). Needs the scope `proxy`. Whatever status the provider answers is the answer."
+)
+_PLACES = {
+    "/api/proxy/{provider}/{id}": ("provider", "openai", "to a provider"),
+    "/api/proxy/custom/{integration}/{id}": (
+        "integration",
+        _CONTEXT.integration_id,
+        "to an integration",
+    ),
+}
+for _path, (_name, _example, _where) in _PLACES.items():
+    paths[_path] = {
+        "post": _operation(
+            native.PROTOCOL,
+            f"Relay {_where}",
+            _RELAY,
+            ("Relayed", _RELAYED),
+            ("Relayed", openai.PROTOCOL.render_response(_ANSWER, _CONTEXT)),
+        ),
+        "get": _operation(
+            native.PROTOCOL,
+            f"Relay a list {_where}",
+            _RELAY,
+            None,
+            ("Relayed", {"object": "list", "data": []}),
+        ),
+    }
+    for _operation_ in paths[_path].values():
+        _operation_["parameters"] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string"},
+                "example": example,
+            }
+            for name, example in ((_name, _example), ("id", "chat/completions"))
+        ]
 paths["/v1beta/models"]["get"]["parameters"] = []
 _NAMED = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 for _path, _item in paths.items():
     for _operation_ in _item.values():
         if _path.startswith(_GEMINI):
             _operation_["parameters"] = [*_operation_["parameters"], {**_NAMED, "example": _MODEL}]
+        if "requestBody" in _operation_ and "count" not in _path:
+            _operation_["parameters"].append({"$ref": "#/components/parameters/Cache"})
+        if "requestBody" in _operation_:
+            _operation_["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
 paths["/v1/models"]["get"]["parameters"] = []
 paths["/v1/models/{id}"]["get"]["parameters"] = [
     {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "example": _MODEL}
@@ -382,6 +430,28 @@ components: Object = {
             "description": "Seconds that the whole call may take, retries and fallbacks included, where that is "
             "less than the server allows.",
             "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+        },
+        "Cache": {
+            "name": "X-Aim-Cache",
+            "in": "header",
+            "required": False,
+            "description": "`true` keeps the answer for an hour and gives it again to the same call; a number says for "
+            "how many seconds. `refresh` calls the provider again and keeps the new answer, `false` keeps nothing. "
+            "Without it the integration's own setting holds. The answer's header `x-aim-cache` is `hit` or `miss`.",
+            "schema": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": 2_592_000},
+                    {"type": "string", "enum": ["true", "false", "refresh"]},
+                ]
+            },
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A new UUID for each call. Sent again with the same key, the call is not carried out again: "
+            "its answer is repeated for 24 hours, byte for byte, with `idempotency-replayed: true`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         },
         "IntegrationId": {
             "name": "X-Integration-Id",

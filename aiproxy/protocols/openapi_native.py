@@ -221,5 +221,6 @@ NATIVE: dict[str, Schema] = {
             **_BILL,
         }
     ),
+    "Relayed": free("Whatever the provider's own format is; it need not be JSON."),
     "CallError": record({"error": record(ERROR)}),
 }

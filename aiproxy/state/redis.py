@@ -1,7 +1,8 @@
 """Redis or Valkey: what the workers of one installation know together, asked under a small budget of time.
 
 It is never needed: whoever asks has an answer of its own for when ``Unavailable`` is raised. After a failure it
-is left alone for a moment, so that a server that is away or slow costs one call in a second its budget, not all.
+is left alone for a moment, and then one call alone looks whether it is back, so that a server that is away or slow
+costs one call in a second its budget, not all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from hashlib import sha1
 from typing import Any
 
 import structlog
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as Client
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 BUDGET_SECONDS = 0.05
 REST_SECONDS = 1.0
+CONNECTIONS = 16
+"""Of one worker. A command takes a fraction of a millisecond; more at once wait for a free one, within the budget."""
 PREFIX = "aim:"
 """Of every key, so that a server can be shared with other programs."""
 
@@ -29,13 +33,27 @@ class Unavailable(Exception):
 
 
 class Redis:
-    """Open it in the event loop that uses it. Keys are given without ``PREFIX``."""
+    """Open it in the event loop that uses it. Keys are given without ``PREFIX``. ``budget`` and ``rest`` in seconds.
 
-    def __init__(self, url: str, budget: float = BUDGET_SECONDS) -> None:
-        self._client: Any = Client.from_url(  # its own annotations are of no use to mypy
-            url, socket_timeout=budget, socket_connect_timeout=budget, retry=None
+    A command that is cancelled, by the budget or by its caller's leaving, closes its connection: its answer may
+    still be on the way, and must not become the next caller's.
+    """
+
+    def __init__(
+        self, url: str, budget: float = BUDGET_SECONDS, rest: float = REST_SECONDS
+    ) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=None,  # this and all else is bounded by the budget around it
+            socket_connect_timeout=None,
+            socket_timeout=None,
+            protocol=2,  # answers are bytes, int, list or None; and a connection with an answer left over is refused
+            driver_info=None,
         )
+        self._client: Any = Client.from_pool(pool)  # its own annotations are of no use to mypy
         self._budget = budget
+        self._rest = rest
         self._rests_until = 0.0
         self.degraded = False
         """Whether the last attempt failed."""
@@ -63,20 +81,29 @@ class Redis:
         return PREFIX + name
 
     async def _guarded(self, command: Sequence[Any]) -> Any:
-        if time.monotonic() < self._rests_until:
+        now = time.monotonic()
+        if now < self._rests_until:
             raise Unavailable
+        if self.degraded:  # this one looks whether it is back; the others go on without
+            self._rests_until = now + self._rest
         try:
             async with asyncio.timeout(self._budget):
                 answer = await self._client.execute_command(*command)
-        except ResponseError:  # it is there, and the command is wrong: ours to mend
+        except NoScriptError:
             raise
+        except ResponseError as error:
+            # Read-only, out of memory, or a command of ours that is wrong: no reason to fail a call either.
+            self._failed("redis.refused", str(error).partition(" ")[0])
+            raise Unavailable from None
         except (RedisError, OSError, TimeoutError) as error:
-            self._rests_until = time.monotonic() + REST_SECONDS
-            if not self.degraded:
-                log.warning("redis.unavailable", error=type(error).__name__)
-            self.degraded = True
+            self._failed("redis.unavailable", type(error).__name__)
             raise Unavailable from None
         if self.degraded:
             log.info("redis.back")
-        self.degraded = False
+            self.degraded, self._rests_until = False, 0.0
         return answer
+
+    def _failed(self, event: str, error: str) -> None:
+        if not self.degraded:
+            log.warning(event, error=error)
+        self.degraded, self._rests_until = True, time.monotonic() + self._rest

@@ -233,6 +233,10 @@ class Streamed:
     def headers(self) -> Mapping[str, str]:
         return self._head.headers
 
+    def redacted(self, text: str) -> str:
+        """A header's value without what the request proved itself with."""
+        return _blackened(text.encode("latin-1"), self._secrets).decode("latin-1")
+
     def __aiter__(self) -> Streamed:
         return self
 
@@ -303,16 +307,23 @@ async def _begin(
     """Send the request and wait for the head of the answer."""
     if connection.endpoint.scheme == SANDBOX:
         answer = sandbox.Exchange(request)
-        return Head(answer.status, answer.headers, answer)
-    proven = await prove(upstream.google, connection, request, timeouts.connect)
-    response = await _exchange(upstream, connection, proven.request, timeouts.connect)
-    head = Head(response.status, _plain(response), transport.Body(response), proven.secrets)
+        head = Head(answer.status, answer.headers, answer)
+    else:
+        head = await _dial(upstream, connection, request, timeouts)
     try:
-        _check(head, connection)
+        _check(head, connection, request)
     except CallError:
         await head.body.aclose()
         raise
     return head
+
+
+async def _dial(
+    upstream: Upstream, connection: Connection, request: WireRequest, timeouts: Timeouts
+) -> Head:
+    proven = await prove(upstream.google, connection, request, timeouts.connect)
+    response = await _exchange(upstream, connection, proven.request, timeouts.connect)
+    return Head(response.status, _plain(response), transport.Body(response), proven.secrets)
 
 
 async def _exchange(
@@ -320,7 +331,7 @@ async def _exchange(
 ) -> aiohttp.ClientResponse:
     content = signed.content()
     headers = dict(_HEADERS)
-    if content is not None:
+    if content is not None and signed.raw is None:
         headers["content-type"] = "application/json"
     headers |= {name.lower(): value for name, value in signed.headers.items()}
     headers["accept-encoding"] = "identity"  # a reply of 1 MB must not become one of 2 GB
@@ -355,18 +366,22 @@ def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
     return plain
 
 
-def _check(head: Head, connection: Connection) -> None:
+def _check(head: Head, connection: Connection, request: WireRequest) -> None:
     """Raises for an answer that is of no use whatever its body says."""
     name = connection.provider.name
     if 300 <= head.status < 400:
         problem = f"{name} wants to send the call elsewhere, which is refused. Check the base URL."
     elif head.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
         problem = f"{name} compressed its answer although it was asked not to."
-    elif head.status == 200 and head.headers.get("content-type", "").startswith("text/html"):
+    elif request.raw is None and head.status == 200 and _is_page(head):
         problem = f"{name} answered with a web page instead of data. Check the base URL."
     else:
         return
     raise ServerError(problem, provider=connection.provider.id, upstream_status=head.status)
+
+
+def _is_page(head: Head) -> bool:
+    return head.headers.get("content-type", "").startswith("text/html")
 
 
 async def _whole(head: Head, connection: Connection) -> WireReply:

@@ -14,7 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from integrations import access, audit, credentials
+from integrations import access, audit, credentials, origins
 from integrations.actions.change import change
 from integrations.audit import SYSTEM, Act, Actor
 from integrations.inputs import Checked, IntegrationInput, check, kept_headers
@@ -53,7 +53,7 @@ def create(
     """A new integration of ``owner``. Without a name it is called like its provider, numbered if need be."""
     checked = check(catalogue().get(provider_id), data)
     integration = Integration(owner_id=owner.pk, provider_id=provider_id)
-    with change():
+    with change(origins):
         integration.name = _name(owner, integration, checked)
         _apply(integration, checked, {})
         if data.enabled is False:
@@ -66,7 +66,7 @@ def create(
 
 def edit(actor: Actor, integration: Integration, data: IntegrationInput) -> Edited:
     """Change what ``data`` gives. Another origin wipes the stored key and headers: they were not meant for it."""
-    with change():
+    with change(origins):
         stored = _locked(integration)
         checked = check(stored.spec, data, stored)
         wiped = checked.moved and bool(stored.sealed_key or stored.sealed_headers)
@@ -88,7 +88,7 @@ def edit(actor: Actor, integration: Integration, data: IntegrationInput) -> Edit
 
 def set_enabled(actor: Actor, integration: Integration, enabled: bool) -> Integration:
     """Switch on or off; who did it and when is kept while it is off."""
-    with change():
+    with change(origins):
         stored = _locked(integration)
         _switch(actor, stored, enabled)
         stored.save()
@@ -99,7 +99,7 @@ def set_enabled(actor: Actor, integration: Integration, enabled: bool) -> Integr
 
 def delete(actor: Actor, integration: Integration) -> None:
     """Its sealed secrets go with it. Tokens restricted to it keep their restriction and reach one less."""
-    with change():
+    with change(origins):
         stored = _locked(integration)
         audit.record(actor, Act.INTEGRATION_DELETED, stored, {"provider": stored.provider_id})
         stored.delete()

@@ -59,6 +59,7 @@ def _input(payload: schema.AliasEdit) -> AliasInput:
     return AliasInput(
         name=payload.name,
         description=payload.description,
+        strategy=payload.strategy,
         targets=None if targets is None else [target.model_dump() for target in targets],
     )
 
@@ -68,6 +69,7 @@ def _show(row: Alias) -> schema.Alias:
         id=row.pk,
         name=row.name,
         description=row.description,
+        strategy=row.strategy,
         targets=[schema.AliasTarget(**target) for target in row.targets],
         createdAt=row.created_at,
         updatedAt=row.updated_at,

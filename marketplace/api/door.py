@@ -59,13 +59,13 @@ class TokenAuth(AuthBase):
         ]
         if not any(name == b"authorization" or name in KEY_HEADERS for name, _ in headers):
             return None
-        caller = await caller_of(headers)
-        user = await User.objects.filter(pk=caller.user_id, is_active=True).afirst()
+        found = await caller_of(headers, limits.address(request))
+        user = await User.objects.filter(pk=found.user_id, is_active=True).afirst()
         if user is None:
             raise TokenRejected("The account of this access token is switched off.")
-        if caller.token_id is not None:
-            await _note_use(caller.token_id)
-        return Principal(user, caller, _actor(request, user, caller))
+        if found.token_id is not None:
+            await _note_use(found.token_id)
+        return Principal(user, found, _actor(request, user, found))
 
 
 async def _note_use(token_id: UUID) -> None:
@@ -93,8 +93,8 @@ class SessionAuth(AuthBase):
             return None
         if check_csrf(request) is not None:
             raise HttpError(403, "The CSRF token is missing or wrong; send it as X-CSRFToken.")
-        caller = tokens.signed_in(user.pk)
-        return Principal(user, caller, _actor(request, user, caller))
+        found = tokens.signed_in(user.pk)
+        return Principal(user, found, _actor(request, user, found))
 
 
 def _actor(request: HttpRequest, user: User, caller: Caller) -> Actor:
@@ -106,11 +106,17 @@ def _actor(request: HttpRequest, user: User, caller: Caller) -> Actor:
     )
 
 
+def caller(request: HttpRequest) -> Principal:
+    """Who sent this request. What they may do is still to be asked."""
+    principal: Any = request.auth  # type: ignore[attr-defined]  # set by ninja
+    assert isinstance(principal, Principal)
+    return principal
+
+
 def may(request: HttpRequest, scope: str) -> Principal:
     """The caller of this request, who must have ``scope``; raises NotAllowed."""
-    principal: Any = request.auth  # type: ignore[attr-defined]  # set by ninja
+    principal = caller(request)
     principal.caller.need(scope)
-    assert isinstance(principal, Principal)
     return principal
 
 

@@ -13,7 +13,7 @@ from ninja import Router, Status
 from aiproxy import probe
 from aiproxy.app import breakers
 from aiproxy.upstream.client import at_hand
-from integrations import access, live
+from integrations import access, live, policy
 from integrations.actions import integrations as actions
 from integrations.actions.integrations import IntegrationInput
 from integrations.errors import NotAllowed
@@ -56,7 +56,7 @@ def create(request: HttpRequest, payload: schema.IntegrationCreate) -> Status[sc
 async def try_out(request: HttpRequest, payload: schema.IntegrationTry) -> schema.TestAnswer:
     """Nothing is stored. The cheapest request that proves the key. Scope `integrations:write`."""
     me = may(request, "integrations:write")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     connection = await sync_to_async(_draft)(me, payload)
     return (await _test(connection))[0]
 
@@ -101,7 +101,7 @@ def delete(request: HttpRequest, integration_id: UUID) -> Status[None]:
 async def test(request: HttpRequest, integration_id: UUID) -> schema.TestAnswer:
     """The stored key; the result is kept with the integration. Scope `integrations:write`."""
     me = may(request, "integrations:write")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     row = await sync_to_async(mine)(me, integration_id)
     answer, result = await _test(await sync_to_async(_connect)(row))
     await sync_to_async(actions.record_test)(row, result.result, result.message, me.actor)
@@ -118,7 +118,7 @@ async def test(request: HttpRequest, integration_id: UUID) -> schema.TestAnswer:
 async def models(request: HttpRequest, integration_id: UUID) -> schema.Models:
     """As the provider lists them now, else as the catalogue knows them. Scope `integrations:read`."""
     me = may(request, "integrations:read")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     row = await sync_to_async(mine)(me, integration_id)
     connection = await sync_to_async(_connect)(row)
     try:
@@ -186,6 +186,7 @@ def _input(payload: schema.IntegrationEdit, stored: Integration | None = None) -
         enabled=payload.enabled,
         metadata=payload.metadata,
         mapping=payload.mapping,
+        policy=None if payload.policy is None else payload.policy.model_dump(),
     )
 
 
@@ -232,6 +233,18 @@ def _show(row: Integration) -> schema.Integration:
         updatedAt=row.updated_at,
         metadata=row.metadata,
         mapping=row.mapping,
+        policy=_policy(row),
+    )
+
+
+def _policy(row: Integration) -> schema.Policy:
+    holds = policy.read(row.policy)
+    values = {name: getattr(holds, own) for name, own in policy.NAMES.items()}
+    return schema.Policy.model_validate(
+        {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in values.items()
+        }
     )
 
 

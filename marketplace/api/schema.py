@@ -167,6 +167,10 @@ class AliasTarget(Strict):
     provider: str | None = None
     integrationId: UUID | None = None
     model: Text
+    weight: int = Field(1, description="How often `weighted` draws it first; 0 is never.")
+
+
+Strategy = Literal["priority", "weighted", "cheapest", "fastest"]
 
 
 class AliasEdit(Strict):
@@ -174,8 +178,13 @@ class AliasEdit(Strict):
 
     name: Text | None = None
     description: Text | None = None
+    strategy: Strategy | None = Field(
+        None,
+        description="Which target is tried first: the first one (the usual), one drawn by weight, the cheapest, or "
+        "the fastest of late. The others follow in case it fails.",
+    )
     targets: Annotated[list[AliasTarget], Field(max_length=100)] | None = Field(
-        None, description="Tried in this order; the first that the caller can use answers."
+        None, description="Those that the caller can use are tried, as `strategy` orders them."
     )
 
 
@@ -188,6 +197,7 @@ class Alias(Schema):
     id: UUID
     name: str
     description: str
+    strategy: str
     targets: list[AliasTarget]
     createdAt: datetime
     updatedAt: datetime
@@ -205,6 +215,39 @@ class Defaults(Strict):
     systemPrompt: str | None = None
 
 
+class Policy(Strict):
+    """How calls are made. Times are seconds. What is left out or null is as usual."""
+
+    attempts: int | None = Field(None, description="1 to 3, the first one counted; usually 3.")
+    multiplier: float | None = Field(
+        None, description="The n-th wait is random up to this × 2ⁿ; usually 0.5."
+    )
+    maxWait: float | None = Field(None, description="No wait is longer; usually 8.")
+    retryOn: list[str] | None = Field(
+        None,
+        description="The error codes after which a call is tried again; usually all of rate_limit, server_error, "
+        "network_error and timeout. Empty is never.",
+    )
+    connectTimeout: float | None = Field(None, description="Null is the server's own.")
+    firstTokenTimeout: float | None = Field(None, description="Null is the server's own.")
+    idleTimeout: float | None = Field(None, description="Null is the server's own.")
+    totalTimeout: float | None = Field(None, description="Null is the server's own.")
+    cacheSeconds: int | None = Field(
+        None, description="How long answers are kept for the same question; 0, the usual, is not."
+    )
+    priority: int | None = Field(
+        None, description="Of several that could answer, lower numbers go first; usually 0."
+    )
+    weight: int | None = Field(
+        None, description="How calls are spread within one priority; usually 1."
+    )
+    origins: list[str] | None = Field(
+        None,
+        description="Web pages that may call it from a browser.",
+        examples=[["https://app.example.com"]],
+    )
+
+
 class IntegrationEdit(Strict):
     """Only what is given changes. ``apiKey`` and header values that are empty keep the stored ones."""
 
@@ -219,6 +262,7 @@ class IntegrationEdit(Strict):
     headers: dict[str, str] | None = Field(None, repr=False)
     enabled: bool | None = None
     metadata: dict[str, Any] | None = None
+    policy: Policy | None = Field(None, description="Replaces the stored one as a whole.")
     mapping: dict[str, Any] | None = Field(
         None,
         description="For providers of one's own format (`custom`): `path`, the template `request`, the paths of "
@@ -287,6 +331,7 @@ class Integration(Schema):
     createdAt: datetime
     updatedAt: datetime
     metadata: dict[str, Any]
+    policy: Policy = Field(description="As it holds; null is the server's own.")
     mapping: dict[str, Any] = Field(description="Empty where the provider's own format holds.")
 
 
@@ -336,6 +381,75 @@ class NewToken(Token):
     token: str = Field(description="Shown this once.")
 
 
+# --- Limits ---
+
+Dollars = Annotated[str, Field(max_length=40)]
+
+
+class LimitEdit(Strict):
+    """Only what is given changes; null is no limit. Money is US dollars as decimal text."""
+
+    requestsPerMinute: int | None = None
+    tokensPerMinute: int | None = None
+    concurrent: int | None = Field(None, description="Calls at once.")
+    tokensPerDay: int | None = Field(None, description="Of days and months in UTC.")
+    tokensPerMonth: int | None = None
+    moneyPerDay: Dollars | None = Field(None, examples=["2.50"])
+    moneyPerMonth: Dollars | None = None
+    queueSeconds: int | None = Field(
+        None,
+        description="How long a call may wait for a rate or a free place; 0 refuses at once. Budgets are never "
+        "waited for.",
+    )
+
+
+class LimitCreate(LimitEdit):
+    kind: Literal["user", "provider", "integration", "token"] = Field(
+        description="Holds for all calls of the account, those to one provider, through one integration, or with one "
+        "token; name that one."
+    )
+    providerId: Text | None = None
+    integrationId: UUID | None = None
+    tokenId: UUID | None = None
+    account: Text | None = Field(
+        None,
+        description="Administrators only: another person's e-mail address. They see the limit and cannot change it.",
+    )
+
+
+class Fill(Schema):
+    """How full one value of a limit is."""
+
+    name: str = Field(description="Which of the limit's values.", examples=["requestsPerMinute"])
+    used: int | str = Field(description="A number; of money, US dollars as decimal text.")
+    limit: int | str
+    freesInSeconds: float | None = Field(
+        description="When all of it is free again; null for calls at once, and where nothing is used."
+    )
+
+
+class Limit(Schema):
+    id: UUID
+    kind: str
+    providerId: str | None
+    integrationId: UUID | None
+    tokenId: UUID | None
+    account: str = Field(description="Whose calls it holds for.")
+    byOperator: bool = Field(description="Set by an administrator: its holder cannot change it.")
+    requestsPerMinute: int | None
+    tokensPerMinute: int | None
+    concurrent: int | None
+    tokensPerDay: int | None
+    tokensPerMonth: int | None
+    moneyPerDay: str | None
+    moneyPerMonth: str | None
+    currency: Literal["USD"] = "USD"
+    queueSeconds: int
+    fills: list[Fill]
+    createdAt: datetime
+    updatedAt: datetime
+
+
 # --- Usage ---
 
 
@@ -377,6 +491,56 @@ class Call(Schema):
     cost: str | None
     latencyMs: int
     firstTokenMs: int | None
+    cached: bool = Field(description="Answered from the cache: nothing was sent, used or paid.")
+
+
+class CallRoute(Schema):
+    by: str = Field("", description="model, alias, integration or fallback.")
+    strategy: str = Field("", description="The alias's.")
+    targets: list[str] = Field([], description="provider/model, in the order to be tried.")
+    paused: int = Field(0, description="So many of the last were left alone after failures.")
+
+
+class CallAttempt(Schema):
+    integration: str = ""
+    provider: str = ""
+    model: str = ""
+    at: float = 0
+    ms: float = 0
+    outcome: str = Field("", description="ok, or the code of the error.")
+    message: str = ""
+    status: int = 0
+    waited: float = Field(0, description="Before it, in milliseconds.")
+
+
+class CallJourney(Schema):
+    """Times are milliseconds since the call arrived."""
+
+    route: CallRoute | None = None
+    steps: list[tuple[str, float]] = Field([], description="What was done, and when it was.")
+    attempts: list[CallAttempt] = []
+
+
+class CallCharge(Schema):
+    what: str
+    tokens: int
+    pricePerMillion: str
+    cost: str
+
+
+class CallInFull(Call):
+    tokenId: UUID | None
+    message: str
+    changes: list[str] = Field(description="What could not be carried over to the provider.")
+    attempts: int
+    queuedMs: int = Field(description="How long it waited for a limit; part of `latencyMs`.")
+    providerMs: int | None
+    cacheWriteTokens: int
+    priceSource: str
+    formula: list[CallCharge] = Field(
+        description="What adds up to `cost`; empty where the provider named it, or the price has changed since."
+    )
+    journey: CallJourney | None = Field(description="Null for calls from before it was recorded.")
 
 
 class Calls(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marketplace.api import aliases, errors, integrations, models, providers, tokens, usage
+from marketplace.api import aliases, errors, integrations, limits, models, providers, tokens, usage
 from marketplace.api.docs import Docs, MarketplaceAPI
 from marketplace.api.door import SessionAuth, TokenAuth
 
@@ -23,4 +23,5 @@ api.add_router("/providers", providers.router)
 api.add_router("/models", models.router)
 api.add_router("/aliases", aliases.router)
 api.add_router("/tokens", tokens.router)
+api.add_router("/limits", limits.router)
 api.add_router("/usage", usage.router)

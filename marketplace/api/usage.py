@@ -16,6 +16,7 @@ from aiproxy.models import UsageRecord
 from aiproxy.usage import analytics
 from integrations.errors import NotAllowed
 from integrations.models import Integration
+from marketplace import journey
 from marketplace.api import schema
 from marketplace.api.door import Principal, may
 from marketplace.api.errors import DOCUMENTED
@@ -63,6 +64,39 @@ def calls(
     return schema.Calls(items=[_call(record) for record in page[:limit]], next=more)
 
 
+@router.get(
+    "/calls/{call_id}", response={200: schema.CallInFull, **DOCUMENTED}, summary="Explain a call"
+)
+def call(request: HttpRequest, call_id: UUID) -> schema.CallInFull:
+    """Where it went and why, each attempt, where the time went, and what makes up its cost. Scope `usage:read`."""
+    me = may(request, "usage:read")
+    record = analytics.calls(me.user).get(pk=call_id)
+    reach = me.caller.integration_ids
+    if reach is not None and record.integration_id not in reach:
+        raise UsageRecord.DoesNotExist
+    return schema.CallInFull(
+        **_call(record).model_dump(),
+        tokenId=record.token_id,
+        message=record.message,
+        changes=record.changes,
+        attempts=record.attempts,
+        queuedMs=record.queued_ms,
+        providerMs=record.provider_ms,
+        cacheWriteTokens=record.cache_write_tokens,
+        priceSource=record.price_source,
+        formula=[
+            schema.CallCharge(
+                what=line.what,
+                tokens=line.tokens,
+                pricePerMillion=f"{line.rate.normalize():f}",
+                cost=f"{line.dollars.normalize():f}",
+            )
+            for line in journey.sums(record)
+        ],
+        journey=schema.CallJourney.model_validate(record.journey) if record.journey else None,
+    )
+
+
 def _in_utc(name: str, time: datetime | None) -> datetime | None:
     """A time without a zone is meant in UTC. Raises ValidationError for one that UTC does not have."""
     if time is None or time.tzinfo is None:
@@ -107,6 +141,7 @@ def _call(record: UsageRecord) -> schema.Call:
         cost=_dollars(record.cost),
         latencyMs=record.latency_ms,
         firstTokenMs=record.first_token_ms,
+        cached=record.cached,
     )
 
 

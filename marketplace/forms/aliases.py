@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,20 @@ from django import forms
 from aiproxy.actions import AliasInput
 from aiproxy.gateway.aliases import Step
 from aiproxy.models import Alias
-from marketplace.forms.base import ActionForm
-from marketplace.forms.integrations import LinesField
+from marketplace.forms.base import ActionForm, LinesField
 
 _PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+STRATEGIES = {
+    Alias.PRIORITY: ("In this order", "The first that the caller has connected."),
+    Alias.WEIGHTED: ("By weight", "Spread: a line that ends in ×3 gets three times the calls."),
+    Alias.CHEAPEST: ("Cheapest", "The lowest price for what is asked; unpriced ones come last."),
+    Alias.FASTEST: ("Fastest", "The one that began its answers soonest of late."),
+}
+"""What each is called and does, for the person who chooses."""
+
+# "openai/gpt-5-mini ×3". Keyboards without the sign have x and *, which need a space: names of models hold them too.
+_WEIGHT = re.compile(r"(?:\s*×\s*(.*)|\s+[xX*]\s*(\d+))$")
 
 
 class AliasForm(ActionForm):
@@ -28,8 +39,8 @@ class AliasForm(ActionForm):
     targets = LinesField(
         label="Stands for",
         help_text=(
-            "One provider/model in each line. The first whose provider the caller has connected answers. "
-            "The id of one integration can stand in place of the provider."
+            "One provider/model in each line; when one fails, the next takes over. The id of one integration can "
+            "stand in place of the provider."
         ),
         widget=forms.Textarea(
             attrs=_PLAIN
@@ -37,23 +48,53 @@ class AliasForm(ActionForm):
         ),
     )
 
+    strategy = forms.ChoiceField(
+        label="Which one goes first",
+        required=False,
+        choices=[(code, label) for code, (label, _) in STRATEGIES.items()],
+        initial=Alias.PRIORITY,
+        widget=forms.RadioSelect,
+    )
+
     def __init__(self, data: Mapping[str, Any] | None = None, alias: Alias | None = None) -> None:
         super().__init__(data, initial=_initial(alias) if alias else None)
 
+    @property
+    def strategies(self) -> list[tuple[str, str, str, bool]]:
+        """Each with its name, its sentence and whether it is the chosen one."""
+        chosen = self["strategy"].value()
+        return [(code, *said, code == chosen) for code, said in STRATEGIES.items()]
+
     def input(self) -> AliasInput:
         value = self.cleaned_data
-        targets = [_target(line) for line in value["targets"]]
-        return AliasInput(value["name"], value["description"], targets)
+        return AliasInput(
+            name=value["name"],
+            description=value["description"],
+            targets=[_target(line) for line in value["targets"]],
+            strategy=value["strategy"] or None,
+        )
 
 
-def _target(line: str) -> dict[str, str]:
-    place, _, model = line.partition("/")
+def line(step: Step) -> str:
+    return str(step) if step.weight == 1 else f"{step} ×{step.weight}"
+
+
+def _target(text: str) -> dict[str, Any]:
+    place, _, model = text.partition("/")
+    weight: dict[str, Any] = {}
+    if found := _WEIGHT.search(model):
+        model, number = model[: found.start()], found[2] or found[1]
+        weight = {"weight": int(number) if number.isdecimal() else number}
     try:
-        return {"integrationId": str(UUID(place.strip())), "model": model}
+        return {"integrationId": str(UUID(place.strip())), "model": model, **weight}
     except ValueError:
-        return {"provider": place.strip(), "model": model}
+        return {"provider": place.strip(), "model": model, **weight}
 
 
 def _initial(alias: Alias) -> dict[str, Any]:
-    targets = [str(Step.from_json(target)) for target in alias.targets]
-    return {"name": alias.name, "description": alias.description, "targets": targets}
+    return {
+        "name": alias.name,
+        "description": alias.description,
+        "targets": [line(Step.from_json(target)) for target in alias.targets],
+        "strategy": alias.strategy,
+    }

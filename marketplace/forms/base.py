@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -48,10 +48,28 @@ class Form(FormMixin, forms.Form):
     pass
 
 
+class LinesField(forms.CharField):
+    """A text area with one item in each line."""
+
+    widget = forms.Textarea
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        lines = (line.strip() for line in str(value or "").splitlines())
+        return [line for line in lines if line]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(list(initial or ()) != self.to_python(data))
+
+
 class ActionForm(Form):
     """A form whose fields are called like the keys of the errors its action raises."""
 
     use_required_attribute = False  # the server's own sentences say more
+    places: ClassVar[Mapping[str, str]] = {}
+    """The field for a key of the action's that is called otherwise here."""
 
     def input(self) -> Any:
         """What was typed, as the action wants it."""
@@ -66,5 +84,6 @@ class ActionForm(Form):
         except ValidationError as error:
             known = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
             for name, sentences in known.items():
-                self.add_error(name if name in self.fields else None, sentences)
+                place = self.places.get(name, name)
+                self.add_error(place if place in self.fields else None, sentences)
             return None

@@ -10,6 +10,8 @@ from django.forms.boundfield import BoundField
 
 from integrations.inputs import IntegrationInput
 from integrations.models import Integration
+from marketplace.forms import policy
+from marketplace.forms.base import LinesField
 from marketplace.forms.credentials import IntegrationForm, address_fields
 from marketplace.forms.headers import HeadersField
 from providers.catalogue.spec import ProviderSpec
@@ -19,22 +21,6 @@ _NUMBERS: dict[str, tuple[str, type[forms.Field]]] = {
     "top_p": ("Top p", forms.FloatField),
     "max_tokens": ("Maximum tokens", forms.IntegerField),
 }
-
-
-class LinesField(forms.CharField):
-    """A text area with one item in each line."""
-
-    widget = forms.Textarea
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        lines = (line.strip() for line in str(value or "").splitlines())
-        return [line for line in lines if line]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(list(initial or ()) != self.to_python(data))
 
 
 class SettingsForm(IntegrationForm):
@@ -60,6 +46,8 @@ class SettingsForm(IntegrationForm):
         super().__init__(data, initial={name: getattr(integration, name) for name in names})
         self.fields["model"].widget.attrs["placeholder"] = spec.default_model or "None"
         self.fields |= _default_fields(integration.defaults) | address_fields(spec, integration)
+        self.fields |= policy.fields(integration.policy)
+        self.stored_policy = integration.policy
         if spec.deployment != "builtin":
             self.fields["headers"] = HeadersField(integration.header_names)
 
@@ -79,6 +67,20 @@ class SettingsForm(IntegrationForm):
             if name in ("base_url", "headers") or name.startswith("fields.")
         ]
 
+    def clean(self) -> dict[str, Any]:
+        if policy.lacks_seconds(self.group("policy")):
+            self.add_error("policy.cacheSeconds", "Give the number of seconds.")
+        return self.cleaned_data
+
+    @property
+    def sections(self) -> list[policy.Section]:
+        return policy.sections(self, self.stored_policy)
+
+    def _policy(self) -> dict[str, Any] | None:
+        """None, which changes nothing, where the page that was sent had no such fields."""
+        shown = any(name.startswith("policy.") for name in self.data)
+        return policy.value(self.group("policy")) if shown else None
+
     def input(self) -> IntegrationInput:
         value = self.cleaned_data
         return IntegrationInput(
@@ -93,6 +95,7 @@ class SettingsForm(IntegrationForm):
                 if given not in (None, "")
             },
             headers=value.get("headers"),
+            policy=self._policy(),
         )
 
 

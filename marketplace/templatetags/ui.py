@@ -72,6 +72,12 @@ def money(amount: Decimal | None) -> str:
 
 
 @register.filter
+def exact(amount: Decimal) -> str:
+    """US dollars with every digit, where they shall add up."""
+    return f"${amount.normalize():f}"
+
+
+@register.filter
 def tokens(count: int | None) -> str:
     """``940``, ``12.3k``, ``1.2M``; nothing counted is a dash."""
     if count is None:
@@ -102,6 +108,23 @@ def duration(milliseconds: int | None) -> str:
         return f"{milliseconds / 1_000:.1f} s"
     minutes, rest = divmod(round(milliseconds / 1_000), 60)
     return f"{minutes} min {rest} s"
+
+
+@register.filter
+def seconds(count: float) -> str:
+    """``0.5 s``, ``90 s``, ``5 min``, ``24 h``: the largest unit that loses nothing, beyond two of it."""
+    for size, unit in ((3_600, "h"), (60, "min")):
+        if count >= 2 * size and count % size == 0:
+            return f"{count / size:.12g} {unit}"
+    return f"{count:.12g} s"
+
+
+@register.filter
+def took(milliseconds: float) -> str:
+    """A duration that may be less than a millisecond."""
+    if 0 < milliseconds < 9.95:
+        return f"{milliseconds:.1f} ms"
+    return duration(round(milliseconds))
 
 
 @register.filter

@@ -17,7 +17,7 @@ from aiproxy.models import Alias
 from integrations import access
 from marketplace import actor, administrators, dialogs
 from marketplace.dialogs import Behind
-from marketplace.forms.aliases import AliasForm
+from marketplace.forms.aliases import STRATEGIES, AliasForm, line
 from marketplace.htmx import HtmxRequest, done
 
 CHANGED = "aliases-changed"
@@ -32,11 +32,20 @@ def index(request: HtmxRequest) -> HttpResponse:
 
 
 def context(request: HtmxRequest) -> dict[str, Any]:
-    rows = [
-        {"alias": alias, "steps": [Step.from_json(target) for target in alias.targets]}
-        for alias in Alias.objects.all()
-    ]
+    rows = [_row(alias) for alias in Alias.objects.all()]
     return {"rows": rows, "may_edit": access.is_administrator(request.user)}
+
+
+def _row(alias: Alias) -> dict[str, Any]:
+    """Weights are told where they count."""
+    show = line if alias.strategy == Alias.WEIGHTED else str
+    steps = [show(Step.from_json(target)) for target in alias.targets]
+    return {
+        "alias": alias,
+        "steps": steps,
+        "strategy": STRATEGIES[alias.strategy][0],
+        "in_order": alias.strategy == Alias.PRIORITY,
+    }
 
 
 BEHIND = Behind("aliases", "aliases/index.html", context)

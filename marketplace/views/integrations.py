@@ -23,7 +23,7 @@ from aiproxy.usage import analytics
 from integrations import access, live, shared
 from integrations.actions import integrations as actions
 from integrations.models import Integration
-from marketplace import actor, condition, dialogs, limits
+from marketplace import actor, condition, dialogs, limits, meters
 from marketplace.cards import Card, card_of
 from marketplace.forms.credentials import CredentialsForm, TargetForm
 from marketplace.forms.integrations import SettingsForm
@@ -31,6 +31,7 @@ from marketplace.htmx import HtmxRequest, done, tell, toast
 from marketplace.pages import page_of
 from marketplace.results import VERDICTS
 from marketplace.views import home
+from marketplace.views import limits as limits_page
 from providers.catalogue.spec import ProviderSpec
 from providers.errors import CallError
 from providers.registry import catalogue
@@ -86,8 +87,13 @@ def usage(request: HtmxRequest, id: UUID) -> HttpResponse:
     summary = analytics.summary(request.user, integration)
     calls = page_of(request, analytics.calls(request.user, integration), 10)
     spec = _spec(integration.provider_id)
-    left = condition.left(integration.limits, timezone.now())
-    return _tab(request, "usage", spec, integration, summary=summary, calls=calls, left=left)
+    context: dict[str, Any] = {
+        "summary": summary,
+        "calls": calls,
+        "left": condition.left(integration.limits, timezone.now()),
+        "limits": meters.by_subject(limits_page.of_person(request)).get(integration.pk, []),
+    }
+    return _tab(request, "usage", spec, integration, **context)
 
 
 @require_POST

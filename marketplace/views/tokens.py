@@ -17,10 +17,11 @@ from integrations.actions import tokens as actions
 from integrations.models import AccessToken
 from integrations.secret import Secret
 from integrations.tokens import SCOPES
-from marketplace import actor, dialogs, snippets
+from marketplace import actor, dialogs, meters, snippets
 from marketplace.dialogs import Behind
 from marketplace.forms.tokens import TokenForm
 from marketplace.htmx import HtmxRequest, done, tell
+from marketplace.views import limits
 
 CHANGED = "token-changed"
 
@@ -32,7 +33,11 @@ def index(request: HtmxRequest) -> HttpResponse:
 
 
 def context(request: HtmxRequest) -> dict[str, Any]:
-    mine = access.tokens_of(request.user).prefetch_related("integrations")
+    """Each token bears its limits as ``gauged``."""
+    mine = list(access.tokens_of(request.user).prefetch_related("integrations"))
+    found = meters.by_subject(limits.of_person(request))
+    for token in mine:
+        token.gauged = found.get(token.pk, [])  # type: ignore[attr-defined]  # for the template
     return {"tokens": sorted(mine, key=lambda token: token.state == "revoked")}
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from aiproxy.models import UsageRecord
 from aiproxy.usage import analytics
-from marketplace import facts
+from marketplace import facts, journey
 from marketplace.htmx import HtmxRequest
 from marketplace.pages import page_of
 
@@ -33,5 +33,6 @@ def call(request: HtmxRequest, id: UUID) -> HttpResponse:
         "call": found,
         "heading": f"{kind.capitalize()} call {answered}",
         "groups": facts.of_call(found),
+        "journey": journey.of_call(found),
     }
     return render(request, "usage/call.html", context)

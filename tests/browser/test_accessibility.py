@@ -4,6 +4,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
+from aiproxy.actions import LimitInput, set_limit
+from aiproxy.models import UsageRecord
+from integrations.audit import SYSTEM
 from tests.factories import make_integration, make_token
 
 GRAVE = ("serious", "critical")
@@ -47,6 +50,44 @@ def test_marketplace(calm: Page, marketplace: Page, openai):
 def test_integration(calm: Page, marketplace: Page, openai, tab):
     marketplace.goto(f"{marketplace.url}integrations/{openai.pk}/{tab}/")
     expect(marketplace.get_by_role("dialog")).to_be_visible()
+    assert findings(marketplace) == []
+
+
+def test_settings_with_every_section_open(calm: Page, marketplace: Page, openai):
+    marketplace.goto(f"{marketplace.url}integrations/{openai.pk}/settings/")
+    for part in marketplace.locator("details.part").all():
+        part.evaluate("part => { part.open = true }")
+    expect(marketplace.get_by_label("Allowed origins")).to_be_visible()
+    assert findings(marketplace) == []
+
+
+def test_limits(calm: Page, marketplace: Page, alice):
+    for kind, data in (("user", {"requests_per_minute": 9}), ("provider", {"provider_id": "groq"})):
+        set_limit(SYSTEM, alice, LimitInput(kind, concurrent=5, **data))
+    marketplace.goto(f"{marketplace.url}limits/")
+    expect(marketplace.get_by_role("meter").first).to_be_visible()
+    assert findings(marketplace) == []
+    marketplace.get_by_role("link", name="Set a limit").click()
+    expect(marketplace.get_by_role("dialog")).to_be_visible()
+    assert findings(marketplace) == []
+
+
+def test_call_that_is_explained(calm: Page, marketplace: Page, alice):
+    attempt = {"integration": "Work", "at": 1, "ms": 9, "outcome": "ok"}
+    journey = {
+        "route": {"by": "alias", "strategy": "cheapest", "targets": ["openai/m"]},
+        "attempts": [{**attempt, "outcome": "server_error"}, {**attempt, "at": 20, "waited": 10}],
+    }
+    call = UsageRecord.objects.create(
+        owner=alice,
+        operation="chat",
+        dialect="native",
+        outcome="ok",
+        journey=journey,
+        latency_ms=30,
+    )
+    marketplace.goto(f"{marketplace.url}calls/{call.pk}/")
+    expect(marketplace.get_by_role("heading", name="How it went")).to_be_visible()
     assert findings(marketplace) == []
 
 

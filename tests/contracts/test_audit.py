@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+import aiproxy.actions
 import integrations.actions
-from aiproxy import actions as of_aliases
-from aiproxy.actions import AliasInput
-from aiproxy.models import Alias
+from aiproxy.actions import AliasInput, LimitInput
+from aiproxy.actions import aliases as of_aliases
+from aiproxy.actions import limits as of_limits
+from aiproxy.models import Alias, Limit
 from integrations.actions import integrations as of_integrations
 from integrations.actions import providers as of_providers
 from integrations.actions import sharing as of_sharing
@@ -50,6 +52,7 @@ class Scene:
         self.provider = CustomProvider.objects.create(id="acme", spec=acme)
         self.model = CustomModel.objects.create(provider_id="openai", model_id="new", spec={})
         self.shared = SharedKey.objects.create(provider_id="groq", variable="GROQ_API_KEY")
+        self.limit = Limit.objects.create(owner=self.owner, kind="user", concurrent=5)
         self.alias = Alias.objects.create(name="fast", targets=[TARGET])
 
     def without_sandbox(self) -> Any:
@@ -87,6 +90,14 @@ ACTIONS: dict[Callable[..., Any], tuple[Callable[[Scene], Any], Act]] = {
         Act.TOKEN_ISSUED,
     ),
     of_tokens.revoke: (lambda s: of_tokens.revoke(s.actor, s.token), Act.TOKEN_REVOKED),
+    of_limits.set_limit: (
+        lambda s: of_limits.set_limit(s.actor, s.owner, LimitInput(concurrent=7)),
+        Act.LIMIT_SET,
+    ),
+    of_limits.remove_limit: (
+        lambda s: of_limits.remove_limit(s.actor, s.owner, s.limit),
+        Act.LIMIT_REMOVED,
+    ),
 }
 # These are about the installation, so their events have no owner.
 FOR_EVERYBODY: dict[Callable[..., Any], tuple[Callable[[Scene], Any], Act]] = {
@@ -151,8 +162,11 @@ def environment(settings: Any) -> None:
 
 def public_functions() -> Iterator[Callable[..., Any]]:
     """Every function that an ``actions`` module defines and does not hide."""
-    found = pkgutil.walk_packages(integrations.actions.__path__, "integrations.actions.")
-    for module in [of_aliases, *(importlib.import_module(info.name) for info in found)]:
+    found = [
+        *pkgutil.walk_packages(integrations.actions.__path__, "integrations.actions."),
+        *pkgutil.walk_packages(aiproxy.actions.__path__, "aiproxy.actions."),
+    ]
+    for module in (importlib.import_module(info.name) for info in found):
         for name, function in vars(module).items():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
             if own and not name.startswith("_") and f"{module.__name__}.{name}" not in NOT_ACTIONS:
@@ -207,5 +221,6 @@ def rows() -> list[Any]:
         *CustomProvider.objects.order_by("pk").values(),
         *CustomModel.objects.order_by("pk").values(),
         *Alias.objects.order_by("pk").values(),
+        *Limit.objects.order_by("pk").values(),
         *SharedKey.objects.order_by("pk").values(),
     ]

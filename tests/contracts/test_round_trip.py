@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from aiproxy.gateway import packing, replay
 from aiproxy.protocols.base import Context
 from providers.adapters import ADAPTERS
 from providers.adapters.base import Adapter, Host
 from providers.catalogue.spec import ModelSpec
+from providers.events import Ended
 from providers.registry import catalogue
 from providers.wire import WireReply
 from tests.contracts.round_trip.clients import CLIENTS
@@ -77,6 +79,16 @@ def streamed(client, end, answer: Answer, body: dict[str, Any]) -> dict[str, Any
     renderer = client.protocol.stream(context(client, body))
     events = [*parser.feed(end.stream(answer)), *parser.close()]
     return client.join(b"".join(map(renderer.render, events)))
+
+
+def replayed(client, end, answer: Answer, body: dict[str, Any]) -> dict[str, Any]:
+    """The same for a whole answer that was kept and comes as a stream later."""
+    adapter, host = between(end)
+    whole = adapter.parse(WireReply(200, {}, json.dumps(end.whole(answer)).encode()), host)
+    kept, _ = packing.unpack(packing.pack(whole))
+    assert kept == whole
+    renderer = client.protocol.stream(context(client, body))
+    return client.join(b"".join(map(renderer.render, [*replay.events(kept), Ended()])))
 
 
 def understood(scene: Scene, end) -> Scene:
@@ -146,11 +158,19 @@ def test_client_understands_the_stream(client, end, name):
     assert read == expected(answer, end, read)
 
 
-@pytest.mark.parametrize("way", [answered, streamed], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize(("client", "end"), PAIRS)
+def test_client_understands_the_replay(client, end, name):
+    answer = ANSWERS[name]
+    read = client.read(replayed(client, end, answer, client.write(SCENES["text"], stream=True)))
+    assert read == expected(answer, end, read)
+
+
+@pytest.mark.parametrize("way", [answered, streamed, replayed], ids=["whole", "stream", "replay"])
 @pytest.mark.parametrize(("client", "end"), SEALING)
 def test_sealed_thoughts_come_back_in_the_next_turn(client, end, way):
     """The client repeats the answer as it got it; the provider finds its seal where it had put it."""
-    first = client.write(Scene((ASK,), tool=CITY), stream=way is streamed)
+    first = client.write(Scene((ASK,), tool=CITY), stream=way is not answered)
     answer = Answer("", CALLS, "Let me think.", seal="c2VhbA==", finish="tool_calls")
     got = way(client, end, answer, first)
     body = asked(client, end, client.repeat(client.write(SCENES["results"]), got))

@@ -64,6 +64,9 @@ def test_delete_asks_first(fast, alice_client):
         ({"targets": "openai"}, "targets"),
         ({"targets": "no-such/m"}, "targets"),
         ({"targets": ""}, "targets"),
+        ({"targets": "openai/gpt-x ×many"}, "targets"),
+        ({"targets": "openai/gpt-x ×0", "strategy": "weighted"}, "targets"),
+        ({"strategy": "luck"}, "strategy"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(alice_client, change, field):
@@ -74,3 +77,45 @@ def test_what_is_wrong_stands_beside_its_field(alice_client, change, field):
 
 def test_empty_page_says_what_they_are_for(bob_client):
     assert "No aliases yet" in bob_client.get(LIST).text
+
+
+# --- Which one goes first ---
+
+
+def test_usually_the_first_line_goes_first(fast, alice_client):
+    assert fast.strategy == "priority"
+    assert "The first<" in alice_client.get(LIST).text
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("openai/gpt-x ×3", {"provider": "openai", "model": "gpt-x", "weight": 3}),
+        ("openai/gpt-x×3", {"provider": "openai", "model": "gpt-x", "weight": 3}),
+        ("openai/gpt-x x3", {"provider": "openai", "model": "gpt-x", "weight": 3}),
+        ("openai/gpt-x * 3", {"provider": "openai", "model": "gpt-x", "weight": 3}),
+        ("openai/gpt-x ×1", {"provider": "openai", "model": "gpt-x"}),
+        ("openai/grok-x3", {"provider": "openai", "model": "grok-x3"}),
+        ("openai/a x3 b", {"provider": "openai", "model": "a x3 b"}),
+    ],
+)
+def test_line_may_end_in_its_weight(alice_client, line, target):
+    alice_client.post(NEW, {**FAST, "strategy": "weighted", "targets": line})
+    assert Alias.objects.get().targets == [target]
+
+
+def test_weights_and_strategy_are_shown_again(alice_client):
+    weighted = {**FAST, "strategy": "weighted", "targets": "openai/gpt-x ×3\ngroq/a/b"}
+    alice_client.post(NEW, weighted)
+    page = alice_client.get(reverse("alias-edit", args=[Alias.objects.get().pk]))
+    assert "openai/gpt-x ×3\ngroq/a/b</textarea>" in page.text
+    assert page.context["form"]["strategy"].value() == "weighted"
+    assert "openai/gpt-x ×3" in alice_client.get(LIST).text
+
+
+def test_weights_are_not_told_where_they_do_not_count(alice_client):
+    cheap = {**FAST, "strategy": "cheapest", "targets": "openai/gpt-x ×3"}
+    alice_client.post(NEW, cheap)
+    shown = alice_client.get(LIST).text
+    assert "Cheapest" in shown
+    assert "×3" not in shown

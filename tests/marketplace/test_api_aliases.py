@@ -48,3 +48,28 @@ def test_bad_target_is_named(alice_client):
     body = {"name": "fast", "targets": [{"model": "m"}]}
     error = send(alice_client, "post", "/api/aliases", body).json()["error"]
     assert error["param"] == "targets"
+
+
+def test_strategy_and_weights_are_kept(alice_client):
+    targets = [
+        {"provider": "openai", "model": "gpt-x", "weight": 3},
+        {"provider": "groq", "model": "llama"},
+    ]
+    body = {"name": "fast", "strategy": "weighted", "targets": targets}
+    made = send(alice_client, "post", "/api/aliases", body).json()
+    assert made["strategy"] == "weighted"
+    assert [target["weight"] for target in made["targets"]] == [3, 1]
+    url = f"/api/aliases/{made['id']}"
+    assert send(alice_client, "put", url, {"strategy": "fastest"}).json()["strategy"] == "fastest"
+
+
+def test_alias_goes_in_its_order_unless_it_says_otherwise(alice_client):
+    assert send(alice_client, "post", "/api/aliases", FAST).json()["strategy"] == "priority"
+
+
+def test_bad_weight_and_strategy_are_named(alice_client):
+    heavy = {"provider": "openai", "model": "m", "weight": 100_000}
+    for wrong, param in (({"targets": [heavy]}, "targets"), ({"strategy": "luck"}, "strategy")):
+        answer = send(alice_client, "post", "/api/aliases", FAST | wrong)
+        assert answer.status_code == 400
+        assert answer.json()["error"]["param"] == param

@@ -18,6 +18,7 @@ NAMES = {
     "id", "providerId", "providerName", "name", "apiKey", "apiKeyType", "authId", "baseUrl", "fields", "model",
     "models", "defaults", "headers", "enabled", "disabledAt", "status", "testResult", "testMessage", "testedAt",
     "rateLimit", "lastUsed", "createdAt", "updatedAt", "metadata", "mapping",
+    "policy",
 }  # fmt: skip
 
 
@@ -359,3 +360,58 @@ def test_mapping_is_described(alice_client):
     document = alice_client.get("/api/openapi.json").json()
     schemas = document["components"]["schemas"]
     assert "answer.text" in schemas["IntegrationCreate"]["properties"]["mapping"]["description"]
+
+
+# --- How calls are made ---
+
+
+def test_policy_is_shown_whole_and_can_be_sent_back(alice_client, openai):
+    given = {"attempts": 2, "totalTimeout": 60, "origins": ["https://app.example.com"]}
+    edited = put(alice_client, url(openai), {"policy": given}).json()["policy"]
+    assert edited == {
+        "attempts": 2,
+        "multiplier": 0.5,
+        "maxWait": 8,
+        "retryOn": ["network_error", "rate_limit", "server_error", "timeout"],
+        "connectTimeout": None,
+        "firstTokenTimeout": None,
+        "idleTimeout": None,
+        "totalTimeout": 60,
+        "cacheSeconds": 0,
+        "priority": 0,
+        "weight": 1,
+        "origins": ["https://app.example.com"],
+    }
+    assert put(alice_client, url(openai), {"policy": edited}).json()["policy"] == edited
+    assert put(alice_client, url(openai), {"name": "New"}).json()["policy"] == edited
+    openai.refresh_from_db()
+    assert openai.policy == given
+
+
+def test_policy_replaces_the_stored_one(alice_client, openai):
+    put(alice_client, url(openai), {"policy": {"attempts": 2}})
+    assert (
+        put(alice_client, url(openai), {"policy": {"weight": 3}}).json()["policy"]["attempts"] == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"maxWait": 600}, "policy.maxWait"),
+        ({"attempts": 9}, "policy.attempts"),
+        ({"attempts": "many"}, "policy.attempts"),
+        ({"retryOn": ["auth_failed"]}, "policy.retryOn"),
+        ({"origins": ["https://a.example/path"]}, "policy.origins"),
+        ({"patience": 1}, "policy.patience"),
+    ],
+)
+def test_wrong_policy_is_named_by_its_field(alice_client, openai, wrong, param):
+    response = put(alice_client, url(openai), {"policy": wrong})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == param
+
+
+def test_policy_can_be_given_from_the_start(alice_client):
+    body = {"providerId": "groq", "apiKey": "gsk_0123456789", "policy": {"cacheSeconds": 300}}
+    assert post(alice_client, "/api/integrations", body).json()["policy"]["cacheSeconds"] == 300

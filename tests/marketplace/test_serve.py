@@ -1,24 +1,16 @@
 """`manage.py serve`, run for real: first start, second start, stopping, and what keeps it from starting."""
 
-import contextlib
-import http.client
-import os
 import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
-from dataclasses import dataclass
-from email.message import Message
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from marketplace import start
+from tests.processes import Server, served
 
-ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"Open (http://127\.0\.0\.1:\d+/setup/[\w-]{43}/) to create the first account")
 
 
@@ -29,72 +21,10 @@ def link(line):
     return urlsplit(found[1]).path
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: Message
-    content: bytes
-
-
-class Server:
-    """The command in a process of its own, with its data in ``data`` and nothing else in its environment."""
-
-    def __init__(self, data, port=None, **environment):
-        self.data = data
-        self.port = port or free_port()
-        self.printed = ""
-        self.process = subprocess.Popen(
-            [sys.executable, ROOT / "manage.py", "serve", "--port", str(self.port)],
-            env={"PATH": os.environ["PATH"], "AIM_DATA_DIR": str(data), **environment},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def line(self):
-        """The line it prints once it listens."""
-        assert self.process.stdout
-        return self.process.stdout.readline()
-
-    def stop(self, number=signal.SIGTERM):
-        """Its exit code, and all it printed since."""
-        self.process.send_signal(number)
-        return self.end()
-
-    def end(self):
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
-
-    def get(self, path="/sign-in/", body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection):
-            connection.request("POST" if body else "GET", path, body, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-
-    def raw(self, head):
-        """The first bytes of the answer to these bytes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(head.encode())
-            return connection.recv(100)
-
-
 @pytest.fixture
 def serve():
-    started = []
-
-    def run(*arguments, **options):
-        started.append(Server(*arguments, **options))
-        return started[-1]
-
-    yield run
-    for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.communicate()
+    with served() as serve:
+        yield serve
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,21 @@ def test_signature_is_made_for_the_region_of_the_address():
     assert (signed.path, signed.body) == (CONVERSE.path, CONVERSE.body)
 
 
+def test_raw_bytes_are_signed_as_what_they_are():
+    content = CONVERSE.content()
+    same = WireRequest(
+        "POST", CONVERSE.path, headers={"Content-Type": "application/json"}, raw=content
+    )
+    signed = sign(same, AWS, AWS_KEY, endpoint=AT, now=NOON)
+    usual = sign(CONVERSE, AWS, AWS_KEY, endpoint=AT, now=NOON)
+    assert signed.headers["authorization"] == usual.headers["authorization"]
+    other = WireRequest("POST", CONVERSE.path, headers={"content-type": "audio/mpeg"}, raw=content)
+    assert (
+        sign(other, AWS, AWS_KEY, endpoint=AT, now=NOON).headers["authorization"]
+        != usual.headers["authorization"]
+    )
+
+
 def test_signature_replaces_headers_of_the_same_names():
     own = {"Authorization": "Bearer other", "X-Amz-Date": "1", "x-own": "1"}
     signed = sign(CONVERSE, AWS, AWS_KEY, own, endpoint=AT, now=NOON)

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from providers.usage import Price, Tier, Usage, cost
+from providers.usage import MILLION, Charge, Price, Tier, Usage, charges, cost
 
 PRICE = Price(Decimal(2), Decimal(10), Decimal("0.5"), Decimal("2.5"))
 
@@ -79,3 +79,26 @@ def test_only_billed_tokens_cost_where_the_provider_tells_them():
     usage = Usage(1622, 44, cached_tokens=1024, billed=(91, 31))
     assert cost(usage, PRICE) == cost(Usage(91, 31), PRICE)
     assert usage.total_tokens == 1666
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(1000, 100, 600, 300, 50),
+        Usage(1000, 100, cache_write_tokens=300, cache_write_1h_tokens=100),
+        Usage(1000, 100, billed=(7, 3)),
+        Usage(300_000, 5),
+    ],
+)
+def test_charges_add_up_to_the_cost(usage):
+    price = replace(PRICE, tiers=(Tier(200_000, Decimal(4), Decimal(15)),))
+    found = charges(usage, price)
+    assert sum(one.tokens * one.rate for one in found) / MILLION == cost(usage, price)
+
+
+def test_charges_name_what_was_used():
+    assert charges(Usage(1000, 100, 600), PRICE) == [
+        Charge("input", 400, Decimal(2)),
+        Charge("cache read", 600, Decimal("0.5")),
+        Charge("output", 100, Decimal(10)),
+    ]

@@ -6,31 +6,18 @@ import errno
 import os
 import signal
 import socket
-from collections.abc import Callable
 from typing import Any
 
-import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from integrations.errors import KeyRingError
-from marketplace import first_run, start
-from marketplace.draining import DrainingServer, patience
-from marketplace.protocol import LimitedStalls, Listener, drop_the_gone
-from marketplace.settings import bound_to
-
-
-class Server(DrainingServer):
-    """Calls ``ready`` once it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.ready = ready
-
-    async def startup(self, sockets: list[Listener] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready()
+from marketplace import first_run, server, start
+from marketplace.protocol import Listener, drop_the_gone
+from marketplace.server import BACKLOG, Server
+from marketplace.settings import MOST_WORKERS, bound_to
+from marketplace.supervisor import CannotStart, Supervisor
 
 
 class Command(BaseCommand):
@@ -43,17 +30,22 @@ class Command(BaseCommand):
             "--host", default=settings.AIM_HOST, help="address to listen on (AIM_HOST)"
         )
         parser.add_argument("--port", default=settings.AIM_PORT, type=int, help="port (AIM_PORT)")
+        parser.add_argument(
+            "--workers", default=settings.AIM_WORKERS, type=int, help="processes (AIM_WORKERS)"
+        )
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, workers: int, **options: Any) -> None:
+        if not 1 <= workers <= MOST_WORKERS:
+            raise CommandError(f"--workers must lie between 1 and {MOST_WORKERS}, not {workers}.")
         os.umask(0o077)  # the database and whatever else is made is for this user alone
         with listen(host, port) as listener:
             # Also for processes that this one starts, and before anything has read a setting.
-            os.environ.update(AIM_HOST=host, AIM_PORT=str(port))
-            for name, value in bound_to(host, port).items():
+            os.environ.update(AIM_HOST=host, AIM_PORT=str(port), AIM_WORKERS=str(workers))
+            for name, value in {**bound_to(host, port), "AIM_WORKERS": workers}.items():
                 setattr(settings, name, value)
             try:
                 start.prepare()
-                self.run(listener, invitation())
+                self.run(listener, workers, invitation())
             except KeyboardInterrupt:
                 return
             except KeyRingError as error:
@@ -63,23 +55,17 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"The server cannot start: {error}") from None
 
-    def run(self, listener: Listener, line: str) -> None:
-        config = uvicorn.Config(
-            "marketplace.asgi:application",  # by name: it reads settings when imported, so not before bound_to()
-            http=LimitedStalls,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # marketplace.edge looks behind proxies, as far as they are trusted
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=patience(),
-        )
+    def run(self, listener: Listener, workers: int, line: str) -> None:
+        if workers > 1:
+            start.let_go_of_database()
+            try:
+                return Supervisor(listener, workers).run(lambda: self.say(line))
+            except CannotStart:
+                raise CommandError("A worker could not start. The log above says why.") from None
         # After a clean stop uvicorn raises the signal again, for the handlers it found. These let us exit with 0.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        Server(config, lambda: self.say(line)).run(sockets=[listener])
+        return Server(server.config(), lambda: self.say(line)).run(sockets=[listener])
 
     def say(self, line: str) -> None:
         self.stdout.write(line)
@@ -101,7 +87,7 @@ def listen(host: str, port: int) -> Listener:
         raise CommandError(f"{port} is not a port. Choose one between 1 and 65535.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except socket.gaierror:
         raise CommandError(f"{host} is not an address of this machine.") from None
     except OSError as error:

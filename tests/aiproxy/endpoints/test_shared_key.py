@@ -53,7 +53,7 @@ def ask(plugin, machine, bob):
     """``ask()`` is a call of bob's, who is no administrator and has no key."""
     _, token = make_token(bob)
     body = {"model": "plugged/sandbox", "messages": [{"role": "user", "content": "Hello"}]}
-    return lambda: machine.post("/v1/chat/completions", body, token=token)
+    return lambda **more: machine.post("/v1/chat/completions", body, token=token, **more)
 
 
 def test_call_is_answered_while_the_key_is_shared_and_only_then(ask, machine, alice):
@@ -94,3 +94,15 @@ def test_token_restricted_to_integrations_does_not_reach_it(ask, machine, alice,
     _, token = make_token(bob, integrations=[own])
     body = {"model": "plugged/sandbox", "messages": [{"role": "user", "content": "Hello"}]}
     assert machine.post("/v1/chat/completions", body, token=token).status_code == 404
+
+
+def test_two_users_of_it_share_no_kept_answer(ask, machine, alice):
+    """The integration and the request are the same for both; the answer is the one's alone."""
+    sharing.share(SYSTEM, alice, "plugged")
+    keep = {"x-aim-cache": "true"}
+    body = {"model": "plugged/sandbox", "messages": [{"role": "user", "content": "Hello"}]}
+    of_bob = [ask(headers=keep).headers["x-aim-cache"] for _ in range(2)]
+    assert of_bob == ["miss", "hit"]
+    of_alice = machine.post("/v1/chat/completions", body, headers=keep)
+    assert of_alice.headers["x-aim-cache"] == "miss"
+    assert len(machine.fake.requests) == 2

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiproxy.gateway.retry import Budget, attempt, is_safe, pause, worth_it
+from aiproxy.gateway.retry import Budget, attempt, is_safe, may_have_run, pause, worth_it
 from integrations.policy import CallPolicy
 from providers.errors import (
     AuthFailed,
@@ -10,6 +10,7 @@ from providers.errors import (
     CallTimeout,
     ConnectFailed,
     ConnectTimedOut,
+    ContentBlocked,
     InvalidRequest,
     NetworkError,
     Overloaded,
@@ -59,6 +60,29 @@ def test_what_would_fail_again_is_not_repeated(error):
 
 def test_a_fault_of_ours_is_not_repeated():
     assert not is_safe(RuntimeError())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NetworkError("x"),
+        CallTimeout("x"),
+        StreamCut("x"),
+        ServerError("x"),
+        ContentBlocked("x"),
+        RuntimeError(),
+    ],
+)
+def test_what_may_have_been_carried_out_is_known(error):
+    assert may_have_run(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectFailed, ConnectTimedOut, AuthFailed, RateLimited, QuotaExceeded, InvalidRequest],
+)
+def test_what_was_refused_or_never_sent_was_not_carried_out(error):
+    assert not may_have_run(error("x"))
 
 
 def test_a_provider_that_wants_a_long_wait_is_not_waited_for():

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
 from aiproxy.errors import NoRoute
 from aiproxy.gateway.routing import models_of, way
 from integrations.errors import CredentialRequired, Disabled
+from integrations.policy import CallPolicy
 from integrations.secret import Secret
 from providers.errors import InvalidRequest
 from tests.aiproxy.gateway.conftest import make_caller, make_connection
@@ -104,3 +106,43 @@ def test_an_integration_without_its_key_asks_for_one():
 def test_models_begin_with_the_default_and_stand_once():
     connection = make_connection("sandbox", model="sandbox-embed", models=("extra", "sandbox"))
     assert models_of(connection) == ["sandbox-embed", "extra", "sandbox"]
+
+
+def names_of(connections, model):
+    return [target.connection.name for target in way(connections, model).places[0].targets]
+
+
+def test_a_second_integration_is_left_out_unless_its_owner_ranks_them():
+    old, new = make_connection("openai", name="old"), make_connection("openai", name="new")
+    assert names_of([old, new], "openai/gpt-x") == ["old"]
+    ranked = replace(new, policy=CallPolicy(weight=2))
+    assert names_of([old, ranked], "openai/gpt-x") == ["old", "new"]
+
+
+def test_a_ranked_integration_that_cannot_be_called_is_passed_over():
+    off = make_connection("openai", name="off", enabled=False, policy=CallPolicy(priority=1))
+    keyless = make_connection("openai", name="keyless", has_key=False, policy=CallPolicy(weight=0))
+    on = make_connection("openai", name="on")
+    assert names_of([off, keyless, on], "openai/gpt-x") == ["on"]
+
+
+def test_a_bare_model_of_ranked_integrations_is_spread_over_those_that_have_it():
+    two = [
+        make_connection("openai", name=name, models=("m",), policy=CallPolicy(weight=3))
+        for name in ("one", "two")
+    ]
+    without = make_connection("openai", name="without", policy=CallPolicy(priority=0, weight=2))
+    assert names_of([*two, without], "m") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("policies", "strategy"),
+    [
+        ([CallPolicy(weight=2), CallPolicy()], "weighted"),
+        ([CallPolicy(priority=1), CallPolicy()], "priority"),
+        ([CallPolicy(weight=0), CallPolicy()], "priority"),
+    ],
+)
+def test_route_says_whether_integrations_are_drawn(policies, strategy):
+    ranked = [make_connection("openai", policy=policy) for policy in policies]
+    assert way(ranked, "openai/gpt-x").strategy == strategy

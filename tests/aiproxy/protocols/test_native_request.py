@@ -265,3 +265,19 @@ def test_bad_embedding_body(body, param):
 def test_metadata_is_for_the_answer_alone(body):
     assert parse(**body).extra == {}
     assert PROTOCOL.style({"messages": HELLO, **body}).metadata == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "said", [{"fallback": ["a/b", "fast"]}, {"options": {"fallback": ["a/b", "fast"]}}]
+)
+def test_fallback_is_the_answers_business_and_no_provider_sees_it(said):
+    assert parse(**said) == parse()
+    assert PROTOCOL.style({"messages": HELLO, **said}).fallback == ("a/b", "fast")
+
+
+def test_fallback_holds_names():
+    assert complaint(lambda: parse(fallback=["a", 7])).param == "fallback[1]"
+
+
+def test_openrouters_word_for_it_is_told():
+    assert "Did you mean fallback?" in complaint(lambda: parse(models=["a"])).message

@@ -142,3 +142,16 @@ def test_codes_are_those_of_the_errors():
         return {cls.code}.union(*map(below, cls.__subclasses__()))
 
     assert below(CallError) == set(CODES)
+
+
+def headers_of(operation: dict[str, Any]) -> set[str]:
+    known = components["parameters"]
+    named = [p["$ref"].rpartition("/")[2] for p in operation["parameters"] if "$ref" in p]
+    return {known[name]["name"] for name in named}
+
+
+def test_every_call_can_be_repeated_and_every_answer_but_a_count_kept():
+    for path, _, operation in OPERATIONS:
+        posted = "requestBody" in operation
+        assert ("Idempotency-Key" in headers_of(operation)) == posted
+        assert ("X-Aim-Cache" in headers_of(operation)) == (posted and "count" not in path)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import math
 import traceback
 from dataclasses import replace
 
 import pytest
 
+from aiproxy.errors import OutOfTime
 from aiproxy.upstream import send as sending
 from aiproxy.upstream.client import Upstream
 from aiproxy.upstream.send import Streamed, Timeouts, send, stream
+from integrations.policy import USUAL, CallPolicy
 from integrations.secret import Headers
 from providers.errors import (
     AddressRefused,
@@ -44,9 +47,13 @@ def chat(
 
 
 async def read(
-    upstream: Upstream, connection, request, timeouts: Timeouts = PATIENT
+    upstream: Upstream,
+    connection,
+    request,
+    timeouts: Timeouts = PATIENT,
+    within: float = math.inf,
 ) -> list[bytes]:
-    async with stream(upstream, connection, request, timeouts) as streamed:
+    async with stream(upstream, connection, request, timeouts, within) as streamed:
         assert streamed.reply is None
         return [chunk async for chunk in streamed]
 
@@ -448,6 +455,29 @@ async def test_a_drip_that_is_never_idle_ends_at_the_total_limit(upstream, fake)
 async def test_a_whole_answer_may_come_later_than_a_streams_first_byte(upstream, fake):
     request = chat(model="fake-slow-400")
     assert (await send(upstream, connect(fake.url + "/v1"), request, QUICK)).status == 200
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(("total", "blamed"), [(10, False), (0.15, True)])
+async def test_a_provider_that_got_a_moment_only_is_not_to_blame(upstream, streams, total, blamed):
+    times = replace(PATIENT, total=total)
+    with serve_raw(silent) as server, pytest.raises(CallTimeout) as caught:
+        await call(streams)(upstream, connect(server.url), chat(streams), times, 0.1)
+    assert isinstance(caught.value, OutOfTime) is not blamed
+    assert caught.value.breaks is blamed
+
+
+async def test_a_stream_ends_with_the_whole_call(upstream, fake):
+    request = chat(stream=True, model="fake-drip-50")
+    with pytest.raises(OutOfTime):
+        await read(upstream, connect(fake.url + "/v1"), request, PATIENT, 0.4)
+
+
+def test_an_integrations_own_deadlines_take_the_place_of_the_servers():
+    assert PATIENT.of(USUAL) is PATIENT
+    own = CallPolicy(connect_timeout=1.5, idle_timeout=7)
+    assert PATIENT.of(own) == Timeouts(connect=1.5, first_byte=100, idle=7, total=100)
+    assert PATIENT.of(CallPolicy(first_token_timeout=3, total_timeout=9)) == Timeouts(2, 3, 100, 9)
 
 
 # --- Nothing leaks ---

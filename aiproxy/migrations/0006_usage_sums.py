@@ -45,7 +45,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('aiproxy', '0003_limits'),
+        ('aiproxy', '0005_kept_answer'),
         ('integrations', '0005_policy'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,165 @@
+"""Several workers, run for real: they share the work, are replaced when they die, and end with their supervisor."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+
+import httpx
+import psutil
+import pytest
+
+from marketplace.supervisor import LONGEST_PAUSE, pause
+from tests.fakes import serve_fake
+from tests.processes import body, furnish, served
+from tests.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def fake():
+    with serve_fake() as fake:
+        yield fake
+
+
+@pytest.fixture
+def serve(tmp_path, fake):
+    """``serve()`` is a server with two workers."""
+    with served() as serve:
+
+        def two(**environment):
+            place = f"127.0.0.1:{fake.port}"
+            return serve(
+                tmp_path / "var", AIM_WORKERS="2", AIM_PRIVATE_ENDPOINTS=place, **environment
+            )
+
+        yield two
+
+
+def begun(server):
+    """The server, once it has printed its line."""
+    assert "to create the first account" in server.line()
+    return server
+
+
+def connections(worker):
+    return [one for one in worker.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED]
+
+
+def refuses(server):
+    try:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_both_workers_are_given_connections_and_a_dead_one_is_replaced(serve):
+    server = begun(serve())
+    lines = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(32)]
+    workers = server.workers()
+    assert len(workers) == 2
+    eventually(lambda: sum(len(connections(one)) for one in workers) == 32)
+    assert all(len(connections(one)) > 3 for one in workers)
+    for line in lines:
+        line.close()
+
+    workers[0].kill()
+    workers[0].wait(5)
+    answers = [server.get("/healthz").status for _ in range(20)]
+    assert answers == [200] * 20
+    eventually(lambda: len(server.workers()) == 2)
+    assert workers[0] not in server.workers()
+    code, out, err = server.stop()
+    assert (code, out) == (0, "")
+    assert err.count("worker.died") == err.count("\n") == 1
+
+
+def test_a_killed_supervisor_leaves_nobody_serving(serve):
+    server = begun(serve())
+    workers = server.workers()
+    server.process.kill()
+    server.process.wait()
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert refuses(server)
+
+
+def test_streams_are_finished_before_the_workers_end(serve, fake):
+    server = begun(serve())
+    site = furnish(server, fake)
+    answers: list[bytes] = []
+    begins = threading.Barrier(9, timeout=15)
+
+    def read():
+        url = f"{server.url}/v1/chat/completions"
+        call = body("fake-chunks-20-pace-40", stream=True)
+        headers = {"authorization": f"Bearer {site.token.text}"}
+        with httpx.stream("POST", url, json=call, headers=headers, trust_env=False) as answer:
+            pieces = answer.iter_bytes()
+            first = next(pieces)
+            begins.wait()
+            answers.append(first + b"".join(pieces))
+
+    readers = [threading.Thread(target=read) for _ in range(8)]
+    for reader in readers:
+        reader.start()
+    begins.wait()
+    server.process.send_signal(signal.SIGTERM)
+    eventually(lambda: refuses(server))
+    for reader in readers:
+        reader.join(20)
+    assert [answer.count(b'"content":') for answer in answers] == [
+        21
+    ] * 8  # the first is empty and names the role
+    assert all(b"data: [DONE]" in answer for answer in answers)
+    assert server.end() == (0, "", "")
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """While the file exists, no worker can start."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'spawn_main' in str(sys.orig_argv) and os.path.exists(__file__ + '.broken'):\n"
+        "    os._exit(7)\n"
+    )
+    return folder / "sitecustomize.py.broken"
+
+
+def test_a_worker_that_cannot_start_again_leaves_the_others_alone_until_it_can(serve, broken):
+    server = begun(serve(PYTHONPATH=str(broken.parent)))
+    broken.touch()
+    dies, stays = server.workers()
+    dies.kill()
+    dies.wait(5)
+    eventually(lambda: server.workers() == [stays])
+    assert server.get("/healthz").status == 200
+    broken.unlink()
+    eventually(lambda: len(server.workers()) == 2, 15)
+    assert server.stop(signal.SIGINT)[0] == 0
+
+
+def test_workers_that_cannot_start_at_all_stop_the_start(serve, broken):
+    broken.touch()
+    server = serve(PYTHONPATH=str(broken.parent))
+    code, out, err = server.end()
+    assert (code, out) == (1, "")
+    assert err == "CommandError: A worker could not start. The log above says why.\n"
+
+
+def test_workers_that_die_at_once_are_started_less_and_less_often():
+    assert pause(0) == 0
+    assert pause(1) <= 1
+    assert pause(2) > pause(1)
+    assert pause(50) == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("number", ["0", "65", "many"])
+def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path, number):
+    with served() as serve:
+        code, _, err = serve(tmp_path, AIM_WORKERS=number).end()
+    assert code == 1
+    assert "AIM_WORKERS" in err
+    assert "Traceback" not in err
