@@ -48,10 +48,14 @@ from providers.registry import catalogue  # noqa: E402
 
 CHUNK = 20_000
 OUTCOMES = ("ok",) * 94 + ("rate_limit",) * 2 + ("timeout", "server_error", "invalid_request", "cancelled")  # fmt: skip
+ATTEMPT = {
+    "integration": "Number 7", "provider": "openai", "model": "gpt-5-mini", "at": 1.2, "ms": 811.0,
+    "outcome": "ok", "message": "", "status": 200, "waited": 0.0,
+}  # fmt: skip
 JOURNEY = {
-    "route": {"asked": "openai/gpt-5-mini", "reason": "the oldest enabled integration of the provider"},
-    "attempts": [{"integration": "Number 7", "status": 200, "ms": 812}],
-    "steps": {"caller": 0.1, "limits": 0.2, "route": 0.4, "sent": 1.2, "first": 410.3, "end": 812.9},
+    "route": {"by": "model", "strategy": "", "targets": ["openai/gpt-5-mini"]},
+    "steps": [["authenticated", 0.3], ["admitted", 0.4], ["sent", 1.2], ["first event", 410.0], ["answered", 812.0]],
+    "attempts": [ATTEMPT],
 }  # fmt: skip
 
 

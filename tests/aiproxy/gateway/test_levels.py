@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from aiproxy.errors import BudgetUnknown
 from aiproxy.gateway import levels as module
@@ -20,9 +21,9 @@ from aiproxy.gateway.refusals import Full
 from aiproxy.gateway.ticket import Part, Ticket
 from aiproxy.metering import meters
 from aiproxy.metering.shared_memory import SharedMemory
-from aiproxy.models import UsageRecord
 from aiproxy.state.redis import Redis
 from providers.usage import Usage
+from tests.factories import make_call
 from tests.fakes import closed_port
 from tests.servers import valkey
 
@@ -82,10 +83,7 @@ async def admitted(levels: Levels, of: Rule, tries: int, **amounts: int) -> int:
 
 
 async def spend(owner: Any, tokens: int) -> None:
-    record = UsageRecord(
-        owner=owner, at=NOW, operation="chat", dialect="openai", input_tokens=tokens
-    )
-    await record.asave()
+    await sync_to_async(make_call)(owner, at=NOW, input_tokens=tokens)
 
 
 async def test_workers_share_one_limit(workers):
