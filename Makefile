@@ -13,12 +13,13 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test lint format coverage requirements clean
+.PHONY: help run install test faults lint format coverage requirements clean
 
 help:
 	@echo "make run           start the application on http://$(HOST):$(PORT) (HOST=, PORT=, WORKERS=)"
 	@echo "make install       everything needed to work on it, in .venv"
 	@echo "make test          all checks and tests, as CI runs them"
+	@echo "make faults        the fault tests, those too that take long or need root"
 	@echo "make lint          the checks without the tests"
 	@echo "make format        let ruff and djade rewrite the code"
 	@echo "make coverage      the tests with a report of missed branches"
@@ -32,6 +33,9 @@ install: .venv/stamp-dev
 
 test: .venv/stamp-dev
 	@scripts/test
+
+faults: .venv/stamp-dev
+	FAULT_ROUNDS=25 $(VENV) -m pytest tests/faults --full
 
 lint: .venv/stamp-dev
 	$(VENV) -m ruff check .

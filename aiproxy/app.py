@@ -13,14 +13,22 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from aiproxy.endpoints import anthropic, cors, gemini, missing, native, openai
+from aiproxy.gateway import limits
+from aiproxy.gateway.admission import Admission
+from aiproxy.gateway.attempts import Guards
 from aiproxy.gateway.breaker import Breakers
+from aiproxy.gateway.levels import Levels
 from aiproxy.gateway.shared import Gateway
+from aiproxy.metering.database import DatabaseLevels
+from aiproxy.metering.shared_memory import SharedMemory
 from aiproxy.state.breakers import Board
 from aiproxy.state.redis import Redis, Unavailable
+from aiproxy.state.thread import DatabaseThread
 from aiproxy.upstream.client import shared
 from aiproxy.upstream.send import Timeouts
 from aiproxy.usage.recorder import Recorder
@@ -94,6 +102,12 @@ def breakers() -> Breakers:
     return application.gateway.guards.breakers if application.gateway else Breakers()
 
 
+def redis_answers() -> bool | None:
+    """None where no Redis is used, or no gateway runs (commands)."""
+    redis = application.gateway.redis if application.gateway else None
+    return None if redis is None else not redis.degraded
+
+
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Start what calls share, and at the end let no call vanish without its usage record."""
@@ -102,24 +116,36 @@ async def lifespan() -> AsyncIterator[None]:
     await upstream.open()
     recorder.start()
     redis = Redis(settings.REDIS_URL) if settings.REDIS_URL else None
-    if redis is not None:
-        with suppress(Unavailable):  # which the log then says at once, not with the first call
-            await redis.do("PING")
-    gateway = Gateway(upstream, recorder, timeouts(), redis)
+    await _greet(redis)
+    levels = _levels(redis)
+    gateway = Gateway(upstream, recorder, timeouts(), redis, Guards(limits=Admission(levels)))
     board = Board(gateway.guards.breakers)
     await board.exchange()
     application.gateway = gateway
-    refresher = asyncio.create_task(_refresh(board))
+    refresher = asyncio.create_task(_refresh(gateway, board))
+    keeper = asyncio.create_task(levels.keep())
+    limits.measured_by(levels.measure(asyncio.get_running_loop()))
     try:
         yield
     finally:
         refresher.cancel()
+        keeper.cancel()
+        limits.measured_by(None)
         await _end_calls()
         application.gateway = None
+        await levels.close()
         await recorder.stop()
         await upstream.close()
         if redis is not None:
             await redis.close()
+
+
+def _levels(redis: Redis | None) -> Levels:
+    """One worker decides in its memory; several share Redis, or the database."""
+    thread, workers = DatabaseThread("limits"), settings.AIM_WORKERS
+    if redis is not None:
+        return Levels(thread, SharedMemory(redis), workers)
+    return Levels(thread, DatabaseLevels(thread) if workers > 1 else None, workers)
 
 
 def timeouts() -> Timeouts:
@@ -131,14 +157,25 @@ def timeouts() -> Timeouts:
     )
 
 
-async def _refresh(board: Board) -> None:
+async def _refresh(gateway: Gateway, board: Board) -> None:
     while True:
         await board.wait(REFRESH_SECONDS)
+        await _greet(gateway.redis)
         try:
             await live.refresh()
             await board.exchange()
         except Exception as error:  # noqa: BLE001  # an absent database must not stop the watch for its return
             log.warning("live.refresh_failed", error=type(error).__name__)
+            gateway.database_away = isinstance(error, DatabaseError | InterfaceError)
+        else:
+            gateway.database_away = False
+
+
+async def _greet(redis: Redis | None) -> None:
+    """So that the log and the Health page know at once whether it is there, and seldom a call has to find out."""
+    if redis is not None:
+        with suppress(Unavailable):
+            await redis.do("PING")
 
 
 def end_calls() -> tuple[asyncio.Task[Any], ...]:

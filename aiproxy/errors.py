@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from integrations.errors import NotAllowed
 from providers.errors import (
+    CallError,
     CallTimeout,
+    Cancelled,
     ConnectFailed,
     InvalidRequest,
     NotFound,
@@ -102,6 +105,7 @@ class Busy(ServerError):
 
     status = 503
     fall_back = False
+    breaks = False
 
 
 class OutOfTime(CallTimeout):
@@ -144,6 +148,25 @@ class NotAsItIs(InvalidRequest):
         )
 
 
+DATABASE_SECONDS = 5.0
+"""When a call may be sent again after the database was away: it is looked for each second."""
+
+
+class NoDatabase(ServerError):
+    """Nothing can be looked up or recorded, so no call is begun: it would be paid for and not confirmed."""
+
+    status = 503
+    fall_back = False
+    breaks = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server cannot reach its database, so it takes no calls just now. Send the call again in a few "
+            "seconds; if this stays, the operator should look at the database.",
+            retry_after=DATABASE_SECONDS,
+        )
+
+
 class NotRecorded(ServerError):
     """The provider answered but the usage record could not be written, so the answer is not confirmed."""
 
@@ -154,7 +177,8 @@ class NotRecorded(ServerError):
     def __init__(self) -> None:
         super().__init__(
             "The call could not be recorded, so it was not confirmed. The operator should look at the "
-            "database and its disk; then send the call again."
+            "database and its disk; then send the call again.",
+            retry_after=DATABASE_SECONDS,
         )
 
 
@@ -223,3 +247,14 @@ class KeyNotNoted(ServerError):
         super().__init__(
             "The Idempotency-Key could not be written down, so nothing was sent. Send the call again."
         )
+
+
+def as_call_error(error: BaseException) -> CallError:
+    """``error`` in our vocabulary: what it is, or what it means for a call that it ended."""
+    if isinstance(error, CallError):
+        return error
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return Cancelled(
+            "The call ended before its answer was complete: the caller left, or the server stopped."
+        )
+    return ServerError("Something went wrong on our side.")

@@ -90,6 +90,9 @@ def config(level: str, form: str) -> dict[str, Any]:
             "django.security": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "uvicorn.error": {"level": "WARNING"},
+            "psycopg.pool": {
+                "level": "ERROR"
+            },  # says each attempt; we say once a second that the database is away
             "httpx": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
         },

@@ -5,7 +5,11 @@ how long a caller may leave its answer unread.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -84,21 +88,29 @@ class LimitedStalls(LimitedHeads):
     def pause_writing(self) -> None:
         """Called when more waits to be read than the caller has taken."""
         super().pause_writing()
-        self._watch(self.transport.get_write_buffer_size())
+        self._watch(self._unread())
 
     def resume_writing(self) -> None:
         self._moves()
         super().resume_writing()
 
-    def _watch(self, waiting: int) -> None:
-        self._stall = self.loop.call_later(settings.AIM_STALL_SECONDS, self._look, waiting)
+    def _watch(self, unread: int) -> None:
+        self._stall = self.loop.call_later(settings.AIM_STALL_SECONDS, self._look, unread)
 
     def _look(self, before: int) -> None:
-        waiting = self.transport.get_write_buffer_size()
-        if waiting < before:
-            self._watch(waiting)
+        unread = self._unread()
+        if unread < before:
+            self._watch(unread)
         else:
             self.transport.abort()
+
+    def _unread(self) -> int:
+        """Bytes that wait here and in the system, which keeps megabytes and makes room in large steps."""
+        unread: int = self.transport.get_write_buffer_size()
+        with suppress(OSError):
+            queue = fcntl.ioctl(self.transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
+            unread += int.from_bytes(queue, sys.byteorder)
+        return unread
 
     def _moves(self) -> None:
         if self._stall is not None:

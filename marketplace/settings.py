@@ -124,6 +124,7 @@ AIM_TOTAL_TIMEOUT = env.seconds("AIM_TOTAL_TIMEOUT", 300.0)
 AIM_KEEPALIVE_SECONDS = env.seconds("AIM_KEEPALIVE_SECONDS", 15.0)
 AIM_STALL_SECONDS = env.seconds("AIM_STALL_SECONDS", 60.0, least=1)
 AIM_DRAIN_SECONDS = env.seconds("AIM_DRAIN_SECONDS", 30.0)
+AIM_MAX_CALLS = env.integer("AIM_MAX_CALLS", 2_000, least=1, most=100_000)
 AIM_MAX_BODY_BYTES = env.integer("AIM_MAX_BODY_BYTES", 32 * 2**20, least=2**10, most=2**30)
 
 AIM_CACHE_BYTES = env.integer("AIM_CACHE_BYTES", 64 * 2**20, least=0, most=2**36)

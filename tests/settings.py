@@ -19,7 +19,7 @@ if "TEST_DATABASE_URL" in os.environ:
 
 from marketplace.environment import ServerKeys  # noqa: E402
 from marketplace.settings import *  # noqa: E402, F403
-from marketplace.settings import ALLOWED_HOSTS, DATABASES, STORAGES  # noqa: E402
+from marketplace.settings import ALLOWED_HOSTS, DATABASES, LOGGING, STORAGES  # noqa: E402
 from providers.endpoint import PrivateEndpoints  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -41,6 +41,12 @@ STORAGES = {
 }
 
 WHITENOISE_USE_FINDERS = True
+
+# Lines of the log belong to the test that caused them, so no thread may write them later.
+LOGGING = {
+    **LOGGING,
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+}
 
 # Nothing private may be reached; a test that runs a fake provider asks for the `allow_private` fixture.
 AIM_PRIVATE_ENDPOINTS = PrivateEndpoints()

@@ -64,7 +64,8 @@ class Meter:
         response = self._seen.response()
         self._call.model = response.model
         self._call.finish = response.finish if self._seen.ended else ""
-        billing.charge(self._call, self._seen.usage, self._seen.text_length)
+        seen = self._seen
+        billing.charge(self._call, seen.usage, seen.text_length, counted=seen.ended)
 
     def _whole(self, adapter: Adapter, reply: WireReply) -> None:
         if self._kind == "embeddings":

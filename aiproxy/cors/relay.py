@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from aiproxy.cors.meter import Meter
 from aiproxy.cors.paths import Rule
 from aiproxy.errors import NoRoute, OriginRefused
-from aiproxy.gateway import routing
+from aiproxy.gateway import billing, routing, size
 from aiproxy.gateway.attempts import first_good
 from aiproxy.gateway.call import Call, Target
 from aiproxy.gateway.outcome import judged, recorded
@@ -29,6 +30,7 @@ from integrations.tokens import Caller
 from providers.adapters.base import Host
 from providers.errors import CallError, InvalidRequest
 from providers.registry import catalogue
+from providers.usage import Usage
 from providers.wire import WireReply, WireRequest
 
 _PROVIDER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -113,7 +115,7 @@ async def relay(
     refusal: CallError | None = None
     answer: Raw | None = None
     timeouts = gateway.timeouts.of(target.connection.policy)
-    call.until = call.started + timeouts.total
+    call.until = call.started + min(call.patience, timeouts.total)
     if not call.stream:  # a picture may take a minute in which not a byte comes
         timeouts = replace(timeouts, first_byte=timeouts.total, idle=timeouts.total)
 
@@ -128,6 +130,7 @@ async def relay(
 
     try:
         async with recorded(gateway, call):
+            await gateway.guards.limits.caller(call, [target], partial(_most, wire))
             begun = await first_good(gateway.guards, call, [target], once, again=False)
             async with begun.stack:
                 with judged(gateway, call):
@@ -149,3 +152,8 @@ async def relay(
             raise
         yield Head(answer.status, answer.headers)
         yield answer.first
+
+
+def _most(wire: WireRequest) -> Usage:
+    """What limits hold back until the answer has told: nobody here knows how long it may be."""
+    return Usage(len(wire.raw or b"") // billing.CHARACTERS_PER_TOKEN, size.MOST_TOKENS)

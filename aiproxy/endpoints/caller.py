@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aiproxy.endpoints import strikes
 from integrations import live
 from integrations.errors import TokenRejected
 from integrations.tokens import Caller
@@ -12,8 +13,10 @@ from providers.errors import InvalidRequest
 KEY_HEADERS = frozenset({b"x-api-key", b"x-goog-api-key", b"api-key"})
 
 
-async def caller_of(headers: Iterable[tuple[bytes, bytes]]) -> Caller:
-    """Raises TokenRejected without a good token, InvalidRequest when two different ones are sent."""
+async def caller_of(headers: Iterable[tuple[bytes, bytes]], address: str = "") -> Caller:
+    """Raises TokenRejected without a good token, InvalidRequest when two different ones are sent, TooManyBadTokens
+    when many others came from the same ``address``.
+    """
     tokens = set()
     for name, value in headers:
         if name == b"authorization":
@@ -30,4 +33,12 @@ async def caller_of(headers: Iterable[tuple[bytes, bytes]]) -> Caller:
         raise InvalidRequest(
             "Two different keys were sent. Send the access token in one header only."
         )
-    return await live.caller(tokens.pop())
+    token = tokens.pop()
+    strikes.check(address, token)
+    try:
+        caller = await live.caller(token)
+    except TokenRejected:
+        strikes.bad(address, token)
+        raise
+    strikes.good(token)
+    return caller

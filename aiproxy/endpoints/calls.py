@@ -100,6 +100,8 @@ def _call(exchange: Exchange, operation: str, model: str, *, stream: bool = Fals
         strict=_flag(exchange, "X-Aim-Strict") or exchange.style.strict,
         fallback=wishes.fallback(exchange),
         patience=wishes.patience(exchange),
+        started=exchange.arrived,
+        steps=exchange.steps,
     )
     return exchange.call
 
@@ -165,10 +167,12 @@ def _headers(call: Call) -> dict[str, str]:
         "x-aim-integration": str(call.target.connection.id),
         "x-aim-model": quote(call.target.model, safe="/:@. "),
     }
-    if call.route and (told := call.route.told(call.place, call.fell)):
+    if call.route and not call.cached and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
     if said := cache.told(call):
         headers |= said
+    if call.queued_ms:
+        headers["x-aim-queued-ms"] = str(call.queued_ms)
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers

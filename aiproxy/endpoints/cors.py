@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from aiproxy.cors import paths, policy, relay
 from aiproxy.cors.paths import Rule
+from aiproxy.endpoints import repeating, wishes
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.calls import integration_id
-from aiproxy.endpoints.exchange import Endpoint, Exchange, leaving_cancels, read_body
-from aiproxy.errors import MethodNotAllowed, OriginRefused
+from aiproxy.endpoints.exchange import Endpoint, Exchange, address, leaving_cancels, read_body
+from aiproxy.errors import MethodNotAllowed, NoDatabase, OriginRefused
 from aiproxy.gateway.call import Call, Target
 from aiproxy.protocols.native import PROTOCOL
 from integrations import live, origins
@@ -45,11 +46,17 @@ class Relay(Endpoint):
         exchange.always = {**policy.ALWAYS, **policy.answer(origin, origins.everywhere())}
         if exchange.scope["method"] not in policy.METHODS:
             raise MethodNotAllowed(f"The relay carries {' and '.join(policy.METHODS)} only.")
-        exchange.caller = await caller_of(raw)
+        if exchange.gateway.database_away:
+            raise NoDatabase
+        exchange.caller = await caller_of(raw, address(exchange.scope))
         exchange.caller.need("proxy")
-        exchange.body = await _errand(exchange, await _connection(exchange, origin))
+        errand = await _errand(exchange, await _connection(exchange, origin))
+        exchange.body, exchange.call = errand, errand.call
+        handler = self.handler
+        if errand.wire.raw and repeating.HEADER in exchange.headers:
+            handler = await repeating.once(exchange, errand.wire.raw, handler)
         with leaving_cancels(exchange):
-            await self.handler(exchange)
+            await handler(exchange)
 
 
 async def _relay(exchange: Exchange) -> None:
@@ -103,6 +110,7 @@ async def _errand(exchange: Exchange, connection: Connection) -> Errand:
         requested_model=target.model,
         stream=said.stream or "stream" in path.lower(),
         integration_id=connection.id,
+        patience=wishes.patience(exchange),
     )
     wire = WireRequest(
         rule.method,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from starlette.types import Message, Receive, Scope, Send
 
 from aiproxy.cors import policy
@@ -25,7 +27,9 @@ from aiproxy.endpoints.pulse import Pulse
 from aiproxy.errors import (
     BodyTooLarge,
     BodyTooSlow,
+    Busy,
     MethodNotAllowed,
+    NoDatabase,
     OriginRefused,
     Restarting,
 )
@@ -59,6 +63,9 @@ class Exchange:
     receive: Receive
     send: Send
     request_id: str
+    arrived: float = field(default_factory=time.monotonic)
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """What was done when, for the call's journey."""
     caller: Caller = field(init=False)
     body: Any = None
     large: bool = False
@@ -123,8 +130,11 @@ class Exchange:
 
     async def _keep_alive(self) -> None:
         """Before the first event this gives the status away: a failure is then an event, yet the call may still be
-        tried again elsewhere, for nothing of an answer has left.
+        tried again elsewhere, for nothing of an answer has left. A page waits: which pages may read the answer is
+        known only once somebody gives one.
         """
+        if not self.started and self.always:
+            return
         if not self.started:
             await self._start(200, _stream_headers(Renderer.media_type))
         await self._write(self.protocol.keep_alive)
@@ -211,10 +221,16 @@ class Endpoint:
         assert task is not None
         exchange.gateway.calls.add(task)
         try:
+            _check_room(exchange.gateway)
             await self._answer(exchange)
         except CallError as error:
             _log(exchange, error)
             await exchange.fail(error)
+        except (DatabaseError, InterfaceError) as error:
+            log.error(
+                "call.no_database", request_id=exchange.request_id, error=type(error).__name__
+            )
+            await exchange.fail(NoDatabase())
         except RecursionError:  # such JSON may decode and still be too deep to be walked or written
             await exchange.fail(InvalidRequest("The request body is nested too deeply."))
         except asyncio.CancelledError:
@@ -240,12 +256,15 @@ class Endpoint:
             raise MethodNotAllowed(
                 f"This address takes {self.method}, not {exchange.scope['method']}."
             )
+        if exchange.gateway.database_away:
+            raise NoDatabase
         raw = exchange.scope["headers"]
         exchange.headers = dict(raw)
         handler = self.handler
         if origin := exchange.header("origin"):
             exchange.always = policy.answer(origin, origins.everywhere())
-        exchange.caller = await caller_of(raw)
+        exchange.caller = await caller_of(raw, address(exchange.scope))
+        exchange.steps.append(("authenticated", time.monotonic()))
         if self.method == "POST":
             content = await read_body(exchange)
             exchange.large = large.is_large(content)
@@ -253,6 +272,7 @@ class Endpoint:
                 exchange.body = await large.decoded(content, parse_json)
             else:
                 exchange.body = parse_json(content)
+            exchange.steps.append(("read", time.monotonic()))
             if repeating.HEADER in exchange.headers:
                 handler = await repeating.once(exchange, content, handler)
         with leaving_cancels(exchange):
@@ -277,6 +297,21 @@ async def _preflight(exchange: Exchange) -> None:
         return
     await exchange.begin(204, allowed)
     await exchange.end_stream()
+
+
+def _check_room(gateway: Gateway) -> None:
+    """Raises Busy. Answered at once, more calls are turned away well; let in, they would all be slow."""
+    if len(gateway.calls) > settings.AIM_MAX_CALLS:
+        raise Busy(
+            "This server has as many calls under way as it takes. Try again in a moment.",
+            retry_after=1.0,
+        )
+
+
+def address(scope: Scope) -> str:
+    """The caller's, as the server's door found it."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def request_id(scope: Scope) -> str:

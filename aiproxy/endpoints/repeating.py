@@ -27,10 +27,13 @@ log = structlog.get_logger(__name__)
 HEADER = b"idempotency-key"
 MAX_KEY = 255
 
-_ASKED_IN = (b"x-integration-id", b"x-aim-strict", b"anthropic-beta")
+_ASKED_IN = (b"x-integration-id", b"x-aim-fallback", b"x-aim-strict", b"anthropic-beta")
 """Headers that are part of what is asked."""
 
-_OF_EACH_ANSWER = frozenset({b"x-request-id", b"x-content-type-options"})
+_OF_EACH_ANSWER = frozenset(
+    {"x-request-id", "x-content-type-options", "vary", "access-control-expose-headers"}
+)
+"""Headers that are written anew."""
 
 
 class Exchanging(Protocol):
@@ -41,11 +44,14 @@ class Exchanging(Protocol):
     caller: Caller
     headers: dict[bytes, bytes]
     call: Call | None
+    always: Mapping[str, str]
 
     @property
     def send(self) -> Send: ...
 
     def send_through(self, send: Send) -> None: ...
+
+    def readable_for(self, allowed: frozenset[str]) -> None: ...
 
     async def answer(self, content: bytes, status: int, headers: Mapping[str, str]) -> None: ...
 
@@ -92,12 +98,12 @@ def _asked(exchange: Exchanging, key: bytes, body: bytes) -> str:
 
 async def _again(earlier: Earlier, exchange: Exchanging) -> None:
     reply = earlier.reply
-    headers = {
-        name.decode(): value.decode("latin-1")
-        for name, value in reply.headers
-        if name not in _OF_EACH_ANSWER
-    }
+    headers = {name.decode(): value.decode("latin-1") for name, value in reply.headers}
+    # A page may read it if it could read the first one, and still may.
+    exchange.readable_for(frozenset({headers.pop("access-control-allow-origin", "")}))
+    headers = {name: value for name, value in headers.items() if name not in _OF_EACH_ANSWER}
     headers["idempotency-replayed"] = "true"
+    exchange.always = {}  # what let a page read the first answer is among its headers
     headers["x-aim-original-request-id"] = earlier.request_id
     await exchange.answer(reply.body, reply.status, headers)
 

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aiproxy.errors import BreakerOpen
+from aiproxy.errors import BreakerOpen, Paused
 from aiproxy.gateway import retry
+from aiproxy.gateway.admission import Admission
 from aiproxy.gateway.breaker import Breakers, verdict
-from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.call import Attempt, Call, Target
 from integrations import policy
 from integrations.policy import CallPolicy
-from providers.errors import CallError
+from providers.errors import CallError, RateLimited
 
 T = TypeVar("T")
 Once = Callable[[Target], Awaitable[T]]
@@ -28,6 +29,7 @@ class Guards:
     breakers: Breakers = field(default_factory=Breakers)
     budget: retry.Budget = field(default_factory=retry.Budget)
     policy: CallPolicy = policy.USUAL
+    limits: Admission = field(default_factory=Admission)
 
     def policy_of(self, target: Target) -> CallPolicy:
         own = target.connection.policy
@@ -70,7 +72,10 @@ def _worth_trying(guards: Guards, call: Call, target: Target) -> bool:
 
 async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempts: int | None) -> T:
     call.target = target
+    _check_rest(guards, target)
     breaker = guards.breakers.of(target.connection.id)
+    if not breaker.wait(time.monotonic()):
+        await guards.limits.target(call, target, patient=attempts is None)
     if not breaker.allows(time.monotonic()):
         wait = breaker.wait(time.monotonic())
         raise BreakerOpen(
@@ -80,9 +85,20 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
             provider=target.connection.provider.id,
         )
     before, call.spent = call.spent, True
+
+    async def noted() -> T:
+        began = time.monotonic()
+        try:
+            answer = await once(target)
+        except BaseException as error:
+            call.tried.append(Attempt(target, began, time.monotonic(), error))
+            raise
+        call.tried.append(Attempt(target, began, time.monotonic()))
+        return answer
+
     try:
         return await retry.attempt(
-            lambda: once(target),
+            noted,
             guards.policy_of(target),
             guards.budget,
             attempts=attempts,
@@ -91,4 +107,23 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
     except BaseException as error:
         call.spent = before or retry.may_have_run(error)
         verdict(breaker, error, time.monotonic())
+        if isinstance(error, RateLimited):
+            _rest(guards, target, error.retry_after or 0.0)
         raise
+
+
+def _rest(guards: Guards, target: Target, seconds: float) -> None:
+    """What the provider asks for, unless it is so little that a retry waits for it."""
+    if seconds > guards.policy_of(target).max_wait:
+        guards.breakers.rest(target.connection.id, seconds)
+
+
+def _check_rest(guards: Guards, target: Target) -> None:
+    """Raises Paused while the provider does not want to hear of this integration."""
+    if rest := guards.breakers.resting(target.connection.id):
+        raise Paused(
+            f"The provider of the integration {target.connection.name!r} has asked for fewer calls and is left alone "
+            f"for {rest:.0f} s. Try again then, or name another integration.",
+            retry_after=rest,
+            provider=target.connection.provider.id,
+        )

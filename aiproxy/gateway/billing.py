@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from aiproxy.errors import as_call_error
+from aiproxy.gateway import journey
 from aiproxy.gateway.call import Call, Target
 from aiproxy.models import UsageRecord
 from aiproxy.usage.row import Row
-from providers.errors import CallError, Cancelled, ServerError
 from providers.usage import Usage, cost
 
 CHARACTERS_PER_TOKEN = 4
@@ -57,7 +57,7 @@ def price(
 
 def record(call: Call, error: BaseException | None) -> Row:
     """The row for a call that has ended, with ``error`` or well."""
-    failure = _as_call_error(error)
+    failure = None if error is None else as_call_error(error)
     usage = call.usage or Usage()
     connection = call.target.connection if call.target else None
     end = time.monotonic()
@@ -94,18 +94,9 @@ def record(call: Call, error: BaseException | None) -> Row:
         cached=call.cached,
         request_id=call.request_id,
         changes=[str(change) for change in call.changes],
+        journey=journey.of(call),
         queued_ms=call.queued_ms,
     )
-
-
-def _as_call_error(error: BaseException | None) -> CallError | None:
-    if error is None or isinstance(error, CallError):
-        return error
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return Cancelled(
-            "The call ended before its answer was complete: the caller left, or the server stopped."
-        )
-    return ServerError("Something went wrong on our side.")
 
 
 def _ms(start: float, end: float) -> int:

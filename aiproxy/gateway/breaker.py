@@ -27,6 +27,9 @@ MAX_SECONDS = 300.0
 PROBE_SECONDS = 300.0
 """A probe that has not come back after this long is forgotten, and another call may try."""
 
+MAX_REST = 60.0
+"""Some providers ask for hours when they mean that the day's share is used up; a look now and then costs nothing."""
+
 State = Literal["closed", "open", "half-open"]
 
 
@@ -68,8 +71,17 @@ class Breaker:
             self.probing_since = now
         return True
 
+    @property
+    def _is_late(self) -> bool:
+        """Whether what ends now was let through before it opened: then it says nothing new. Else fifty calls to a
+        provider that dies would open it ten times over, for minutes.
+        """
+        return self.open_until is not None and self.probing_since is None
+
     def succeeded(self) -> None:
         """The provider answered, be it with a refusal: it is there."""
+        if self._is_late:
+            return
         was_open = self.open_until is not None
         self.failures = self.trips = 0
         self.open_until = self.probing_since = None
@@ -77,6 +89,8 @@ class Breaker:
             self.tell()
 
     def failed(self, now: float) -> None:
+        if self._is_late:
+            return
         self.failures += 1
         probe, self.probing_since = self.probing_since is not None, None
         if probe or self.failures >= THRESHOLD:
@@ -107,6 +121,7 @@ class Breakers:
 
     def __init__(self) -> None:
         self._known: dict[UUID, Breaker] = {}
+        self._rests: dict[UUID, float] = {}
         self.changes: set[UUID] = set()
         """Those that opened or closed here, until the other workers have been told."""
         self.changed = asyncio.Event()
@@ -121,11 +136,28 @@ class Breakers:
     def paused(self, integration_id: UUID) -> float:
         """Seconds for which the integration is still left alone; 0 when it is not."""
         breaker = self._known.get(integration_id)
-        return breaker.wait(time.monotonic()) if breaker else 0.0
+        wait = breaker.wait(time.monotonic()) if breaker else 0.0
+        return max(wait, self.resting(integration_id))
+
+    def rest(self, integration_id: UUID, seconds: float) -> None:
+        """Its provider has asked this worker for fewer calls: leave it alone for as long, at most MAX_REST."""
+        if seconds > 0:
+            self._rests[integration_id] = time.monotonic() + min(seconds, MAX_REST)
+
+    def resting(self, integration_id: UUID) -> float:
+        """Seconds for which its provider still wants to be left alone."""
+        until = self._rests.get(integration_id)
+        if until is None:
+            return 0.0
+        left = until - time.monotonic()
+        if left <= 0:
+            del self._rests[integration_id]
+        return max(0.0, left)
 
     def reset(self, integration_id: UUID) -> None:
         """Forget what happened: its owner has mended or tested it."""
         self._known.pop(integration_id, None)
+        self._rests.pop(integration_id, None)
         self._note(integration_id)
 
     def told_open(self, integration_id: UUID, until: float, trips: int) -> None:

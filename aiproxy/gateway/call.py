@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from aiproxy.gateway.estimates import Estimate
 from aiproxy.gateway.ticket import Ticket
 from integrations.live import Connection
 from integrations.tokens import Caller
@@ -70,6 +69,16 @@ class Caching:
 UNSAID = Caching()
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to one target, up to its answer or the first events of it; as ``time.monotonic`` counts."""
+
+    target: Target
+    began: float
+    ended: float
+    error: BaseException | None = None
+
+
 @dataclass(slots=True)
 class Call:
     """One call from its arrival to its bill. The steps fill in what they learn."""
@@ -98,12 +107,15 @@ class Call:
     """Which of the route's targets was asked last, from 1."""
     fell: str = ""
     """The code of the failure that led from one target to the next."""
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """What was done when, for who wants to know where the time went (``gateway.journey``)."""
+    tried: list[Attempt] = field(default_factory=list)
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)
     """What the providers' answers said is left, by integration."""
-    estimate: Estimate | None = None
-    """What it may use; None for a call that uses no tokens."""
+    estimate: Usage | None = None
+    """The most it may use, where limits ask for it; None for a call that uses no tokens."""
     ticket: Ticket | None = None
     target_ticket: Ticket | None = None
     """What it has taken of the limits of its account and token, and of its target."""

@@ -1,6 +1,6 @@
 """Which limits a call must keep, and how full they are. Read from memory; ``live`` keeps it fresh.
 
-Their levels are kept in ``aiproxy.metering`` and checked by ``admission``.
+Their levels are kept in ``aiproxy.metering`` and checked by ``levels``.
 """
 
 from __future__ import annotations
@@ -172,13 +172,13 @@ def dollars(nanos: float) -> Decimal:
     return Decimal(round(nanos)) / NANO
 
 
-Levels = Callable[[Sequence[Meter]], Sequence[float | None]]
+Measure = Callable[[Sequence[Meter]], Sequence[float | None]]
 
 
-def measured_by(levels: Levels | None) -> None:
-    """Let ``fills`` ask ``levels`` what is used of each meter; None for what it does not know."""
-    global _levels
-    _levels = levels
+def measured_by(measure: Measure | None) -> None:
+    """Let ``fills`` ask ``measure`` what is used of each meter; None for what it does not know."""
+    global _measure
+    _measure = measure
 
 
 def reload() -> None:
@@ -200,7 +200,7 @@ def forget() -> None:
 
 def _fills(rule: Rule, at: datetime) -> Iterable[Fill]:
     gauges = rule.gauges(at)
-    levels = _levels([gauge.meter for gauge in gauges]) if _levels else [None] * len(gauges)
+    levels = _measure([gauge.meter for gauge in gauges]) if _measure else [None] * len(gauges)
     unknown = [
         gauge.name
         for gauge, level in zip(gauges, levels, strict=True)
@@ -262,6 +262,6 @@ def _label(row: Limit) -> str:
 
 
 _known: Mapping[UUID, Rules] = MappingProxyType({})
-_levels: Levels | None = None
+_measure: Measure | None = None
 # Reading and replacing are one step, so that what was read earlier never replaces what was read later.
 _reading = threading.Lock()

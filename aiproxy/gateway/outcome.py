@@ -1,4 +1,4 @@
-"""However a call ends: its usage record, and what its provider's breaker learns."""
+"""However a call ends: its usage record, what its limits get back, and what its provider's breaker learns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from providers.errors import CallError
 
 
 class recorded:
-    """Writes the usage record of what happens inside, and waits until it is committed."""
+    """Writes the usage record of what happens inside, settles the limits, and waits until the record is committed."""
 
     __slots__ = ("call", "gateway")
 
@@ -35,7 +35,11 @@ class recorded:
         if isinstance(error, CallError) and call.attempts and call.target:
             error.for_provider(call.target.connection.provider.id)
             error.detail = redacted(error.detail, call.target.connection)
-        await self.gateway.recorder.put(billing.record(call, error), call.limits)
+        written = self.gateway.recorder.put(billing.record(call, error), call.limits)
+        try:
+            await self.gateway.guards.limits.ended(call)
+        finally:
+            await written
 
 
 class judged:

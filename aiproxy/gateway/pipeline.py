@@ -1,13 +1,16 @@
 """The whole journey of a call, top to bottom.
 
-routes in order → cache → for each: breaker → retry (build → sign → send) → first event → answer; and however it ends,
-one usage record, committed before the caller sees the end. Once an event has left there is no second attempt.
+routes in order → limits → cache → for each: its limits → breaker → retry (build → sign → send) → first event → answer;
+and however it ends, limits settled and one usage record, committed before the caller sees the end. Once an event has
+left there is no second attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from aiproxy.gateway import billing, cache, defaults, order, replay, routing, size
@@ -21,7 +24,6 @@ from providers.adapters.base import Counting
 from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.events import Ended, Event
-from providers.usage import Usage
 
 T = TypeVar("T")
 
@@ -35,7 +37,7 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
         return target.adapter.parse(reply, target.host)
 
     async with recorded(gateway, call):
-        targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        targets = await _admitted(gateway, call, request)
         response = await cache.find(gateway, call, targets, request, ChatResponse)
         if response is None:
             response = await _answered(gateway, call, targets, once)
@@ -57,7 +59,7 @@ async def chat_stream(
         return await begin(gateway, call, target, wire)
 
     async with recorded(gateway, call):
-        targets = await _targets(gateway, call, lambda: size.of_chat(request))
+        targets = await _admitted(gateway, call, request)
         known = await cache.find(gateway, call, targets, request, ChatResponse)
         if known is not None:
             yield list(replay.events(known))
@@ -82,7 +84,7 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
         return target.adapter.parse_embedding(reply, target.host)
 
     async with recorded(gateway, call):
-        targets = await _targets(gateway, call, lambda: size.of_embedding(request))
+        targets = await _admitted(gateway, call, request)
         response = await cache.find(gateway, call, targets, request, EmbeddingResponse)
         if response is None:
             response = await _answered(gateway, call, targets, once)
@@ -107,18 +109,22 @@ async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int
         return adapter.parse_count(reply, target.host), False
 
     async with recorded(gateway, call):
-        targets = await _targets(gateway, call, lambda: size.of_chat(request))
-        counted = await _answered(gateway, call, targets, once)
+        counted = await _answered(gateway, call, await _admitted(gateway, call, request), once)
         call.finish = "stop"
     return counted
 
 
-async def _targets(gateway: Gateway, call: Call, estimate: Callable[[], Usage]) -> list[Target]:
-    """Where the call may go, in order, and until when."""
-    connections = await live.connections(call.caller.user_id)
-    targets = order.put(routing.ways(connections, call), call, gateway.facts, estimate)
+async def _admitted(
+    gateway: Gateway, call: Call, request: ChatRequest | EmbeddingRequest
+) -> list[Target]:
+    """Where the call may go, in order, and until when; as soon as the limits of its account and token let it."""
+    ways = routing.ways(await live.connections(call.caller.user_id), call)
+    targets = order.put(ways, call, gateway.facts, partial(size.likely, request))
     totals = [gateway.timeouts.of(target.connection.policy).total for target in targets]
     call.until = call.started + min(call.patience, max(totals))
+    call.steps.append(("routed", time.monotonic()))
+    await gateway.guards.limits.caller(call, targets, partial(size.most, call, request, targets))
+    call.steps.append(("admitted", time.monotonic()))
     return targets
 
 

@@ -32,6 +32,8 @@ class Gateway:
     """What ``cache`` keeps where there is no Redis."""
     calls: set[asyncio.Task[Any]] = field(default_factory=set)
     """The calls under way. Those that outlive the shutdown are cancelled, so that each leaves its record."""
+    database_away: bool = False
+    """No call is begun then: it would be paid for, and could not be recorded."""
 
     def __post_init__(self) -> None:
         self.facts = Facts(self.guards.breakers.paused)

@@ -1,8 +1,13 @@
-"""How much a call will use, guessed before it is made, so that prices can be compared."""
+"""How much a call will use, guessed before it is made: what is likely, to compare prices, and the most, which limits
+hold back until the provider has counted.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiproxy.gateway.billing import CHARACTERS_PER_TOKEN
+from aiproxy.gateway.call import Call, Target
 from aiproxy.protocols.base import encode
 from providers.chat import ChatRequest, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from providers.embedding import EmbeddingRequest
@@ -11,8 +16,26 @@ from providers.usage import Usage
 ANSWER_TOKENS = 500
 """A usual answer. A larger ``max_tokens`` only says what would be too long."""
 
+MOST_TOKENS = 1_024
+"""The longest answer that is reckoned with where nobody has said how long it may be."""
+
 PICTURE_TOKENS = 1_000
 """A picture or document, whatever its bytes."""
+
+
+def likely(request: ChatRequest | EmbeddingRequest) -> Usage:
+    return of_embedding(request) if isinstance(request, EmbeddingRequest) else of_chat(request)
+
+
+def most(
+    call: Call, request: ChatRequest | EmbeddingRequest, targets: Sequence[Target]
+) -> Usage | None:
+    """None for a call that uses no tokens: one that counts them."""
+    if call.operation == "count":
+        return None
+    if isinstance(request, EmbeddingRequest):
+        return of_embedding(request)
+    return most_of_chat(request, targets)
 
 
 def of_chat(request: ChatRequest) -> Usage:
@@ -21,6 +44,15 @@ def of_chat(request: ChatRequest) -> Usage:
         written = len(tool.description or "") + len(encode(tool.parameters or {}))
         tokens += written // CHARACTERS_PER_TOKEN
     return Usage(tokens, min(request.max_tokens or ANSWER_TOKENS, ANSWER_TOKENS))
+
+
+def most_of_chat(request: ChatRequest, targets: Sequence[Target]) -> Usage:
+    """``targets`` are where it may go, whose integrations may say how long an answer may be."""
+    allowed = max(
+        (target.connection.defaults.get("max_tokens", 0) for target in targets), default=0
+    )
+    longest = request.max_tokens or allowed or MOST_TOKENS
+    return Usage(of_chat(request).input_tokens, longest * (request.n or 1))
 
 
 def of_embedding(request: EmbeddingRequest) -> Usage:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from aiproxy.gateway.limits import Gauge, Rule, Unit, nano
-from aiproxy.metering.meters import Ask
+from aiproxy.metering.meters import Ask, Meter
 from providers.usage import Usage
 
 
@@ -33,6 +33,15 @@ class Ticket:
     @property
     def budgets(self) -> list[Part]:
         return [part for part in self.parts if part.gauge.what.kind == "budget"]
+
+    @property
+    def budget_meters(self) -> list[Meter]:
+        return [ask.meter for ask in self.asks if ask.meter.kind == "budget"]
+
+    @property
+    def held(self) -> list[Ask]:
+        """What ends with its lease, too."""
+        return [ask for ask in self.asks if ask.meter.kind != "rate"]
 
     @property
     def rules(self) -> list[Rule]:

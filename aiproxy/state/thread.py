@@ -32,5 +32,6 @@ class DatabaseThread:
         return await asyncio.get_running_loop().run_in_executor(self._executor, guarded)
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._executor, connection.close)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, lambda: connection.close())
         self._executor.shutdown()

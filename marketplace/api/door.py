@@ -59,7 +59,7 @@ class TokenAuth(AuthBase):
         ]
         if not any(name == b"authorization" or name in KEY_HEADERS for name, _ in headers):
             return None
-        found = await caller_of(headers)
+        found = await caller_of(headers, limits.address(request))
         user = await User.objects.filter(pk=found.user_id, is_active=True).afirst()
         if user is None:
             raise TokenRejected("The account of this access token is switched off.")

@@ -56,7 +56,7 @@ def create(request: HttpRequest, payload: schema.IntegrationCreate) -> Status[sc
 async def try_out(request: HttpRequest, payload: schema.IntegrationTry) -> schema.TestAnswer:
     """Nothing is stored. The cheapest request that proves the key. Scope `integrations:write`."""
     me = may(request, "integrations:write")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     connection = await sync_to_async(_draft)(me, payload)
     return (await _test(connection))[0]
 
@@ -101,7 +101,7 @@ def delete(request: HttpRequest, integration_id: UUID) -> Status[None]:
 async def test(request: HttpRequest, integration_id: UUID) -> schema.TestAnswer:
     """The stored key; the result is kept with the integration. Scope `integrations:write`."""
     me = may(request, "integrations:write")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     row = await sync_to_async(mine)(me, integration_id)
     answer, result = await _test(await sync_to_async(_connect)(row))
     await sync_to_async(actions.record_test)(row, result.result, result.message, me.actor)
@@ -118,7 +118,7 @@ async def test(request: HttpRequest, integration_id: UUID) -> schema.TestAnswer:
 async def models(request: HttpRequest, integration_id: UUID) -> schema.Models:
     """As the provider lists them now, else as the catalogue knows them. Scope `integrations:read`."""
     me = may(request, "integrations:read")
-    _not_too_often(request, me)
+    await sync_to_async(_not_too_often)(request, me)
     row = await sync_to_async(mine)(me, integration_id)
     connection = await sync_to_async(_connect)(row)
     try:

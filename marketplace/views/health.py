@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,6 +16,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from aiproxy.app import redis_answers
 from integrations import credentials
 from integrations.errors import KeyRingError
 from marketplace import administrators, limits
@@ -24,6 +27,12 @@ log = structlog.get_logger(__name__)
 
 _LONGEST_REPORT = 16 * 1024
 
+ANSWER_SECONDS = 1.5
+"""A database that has not answered by then counts as away."""
+
+# One thread, so that checks which hang do not take those of other work.
+_checking = ThreadPoolExecutor(1, "readyz")
+
 
 @require_GET
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -33,8 +42,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether calls can be served: 200, or 503 with what is missing."""
-    checks = {"database": _database(), "migrations": _migrated(), "keys": _keys()}
+    """Whether calls can be served: 200, or 503 with what is missing. Answers within two seconds."""
+    asked = _checking.submit(_checks)
+    try:
+        checks = asked.result(ANSWER_SECONDS)
+    except TimeoutError:
+        asked.cancel()
+        checks = {"database": False, "migrations": False, "keys": credentials.is_open()}
     ready = all(checks.values())
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "checks": checks},
@@ -52,6 +66,8 @@ def status(request: HtmxRequest) -> HttpResponse:
         "database": _database(),
         "vendor": connection.vendor,
         "migrated": _migrated(),
+        "workers": settings.AIM_WORKERS,
+        "redis": redis_answers(),
         "keys": _keys(),
         "key_ids": list(credentials.ring().ids) if _keys() else [],
         "builtin": sources.pop(BUILTIN, 0),
@@ -81,6 +97,15 @@ def _report(body: bytes) -> dict[str, str]:
         return {"blocked_uri": "unreadable report"}
 
 
+def _checks() -> dict[str, bool]:
+    """In a thread of its own, whose connection goes back."""
+    try:
+        database = _database()
+        return {"database": database, "migrations": database and _migrated(), "keys": _keys()}
+    finally:
+        connection.close()
+
+
 def _database() -> bool:
     try:
         with connection.cursor() as cursor:
@@ -101,6 +126,6 @@ def _migrated() -> bool:
 def _keys() -> bool:
     try:
         credentials.ring()
-    except KeyRingError:
+    except (KeyRingError, DatabaseError):
         return False
     return True

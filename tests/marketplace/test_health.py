@@ -1,11 +1,16 @@
 """Alive, ready, and reports of the content policy."""
 
+import threading
+
 import pytest
-from django.db import DatabaseError, connection
+import time_machine
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from structlog.testing import capture_logs
 
 from integrations import credentials
 from integrations.errors import KeyRingError
+from marketplace.views import health
 from providers import registry
 from providers.models import CustomProvider
 
@@ -28,11 +33,27 @@ def test_not_ready_without_the_database(client, db, monkeypatch):
         raise DatabaseError("canary: password=secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(connection, "cursor", cursor)
+        patch.setattr(BaseDatabaseWrapper, "cursor", cursor)
         response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["database"] is False
     assert "canary" not in response.text
+
+
+def test_not_ready_while_the_database_does_not_answer(client, db, monkeypatch):
+    answers = threading.Event()
+
+    def cursor(*_):
+        answers.wait(10)
+        raise DatabaseError
+
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "cursor", cursor)
+        assert client.get("/readyz").status_code == 503
+        answers.set()
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 10)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_not_ready_without_the_master_key(client, db, monkeypatch):
@@ -60,7 +81,7 @@ def test_nonsense_report_is_survived(client, db, body):
 
 
 def test_reports_are_logged_sixty_times_a_minute_at_most(client, db):
-    with capture_logs() as lines:
+    with time_machine.travel("2026-11-20T12:00:30Z", tick=False), capture_logs() as lines:
         for _ in range(70):
             client.post("/csp-report", b"{}", "application/csp-report")
     assert len(lines) <= 60

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 
+import httpx
 import psutil
 import pytest
 
@@ -90,12 +91,11 @@ def test_streams_are_finished_before_the_workers_end(serve, fake):
     begins = threading.Barrier(9, timeout=15)
 
     def read():
+        url = f"{server.url}/v1/chat/completions"
         call = body("fake-chunks-20-pace-40", stream=True)
-        with (
-            site.client() as client,
-            client.stream("POST", "/v1/chat/completions", json=call) as it,
-        ):
-            pieces = it.iter_bytes()
+        headers = {"authorization": f"Bearer {site.token.text}"}
+        with httpx.stream("POST", url, json=call, headers=headers, trust_env=False) as answer:
+            pieces = answer.iter_bytes()
             first = next(pieces)
             begins.wait()
             answers.append(first + b"".join(pieces))

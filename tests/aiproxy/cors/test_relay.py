@@ -423,6 +423,43 @@ def test_a_refusal_is_passed_on_once_and_recorded_as_one(site):
     assert (record.outcome, record.attempts) == ("rate_limit", 1)
 
 
+def test_a_call_with_a_key_is_carried_once_for_the_page_that_made_it(site):
+    key = {"idempotency-key": "one"}
+    site.provider.answer(b"\x89PNG", "image/png")
+    path = "/api/proxy/openai-compatible/images/generations"
+    first, again = (site.send(path, json=HELLO, headers=PAGE | key) for _ in range(2))
+    assert first.content == again.content == b"\x89PNG"
+    assert again.headers["idempotency-replayed"] == "true"
+    assert first.headers[CORS] == again.headers[CORS] == ORIGIN
+    assert again.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert len(site.provider.received) == 1
+    # Kept for a program, and asked for again by a page that could not have made the call.
+    body = {**HELLO, "model": "sandbox/sandbox"}
+    key = {"idempotency-key": "two"}
+    site.send("/v1/chat/completions", json=body, headers=key)
+    read = site.send("/v1/chat/completions", json=body, headers=PAGE | key)
+    assert read.headers["idempotency-replayed"] == "true"
+    assert CORS not in read.headers
+
+
+def test_a_caller_says_how_long_it_waits(site):
+    integration = site.machine.connect(name="Fake")
+    path = f"/api/proxy/custom/{integration.id}/chat/completions"
+    body = {**HELLO, "model": "fake-silence"}
+    response = site.send(path, json=body, headers={"x-aim-timeout": "0.2"})
+    assert (response.status_code, code_of(response)) == (504, "timeout")
+
+
+def test_a_page_hears_nothing_before_it_is_known_whether_it_may(site, settings):
+    settings.AIM_KEEPALIVE_SECONDS = 0.05
+    shut = site.machine.connect(name="Fake")
+    headers = {**PAGE, "x-integration-id": str(shut.id)}
+    body = {**HELLO, "model": "fake-slow-300", "stream": True}
+    response = site.send("/v1/chat/completions", json=body, headers=headers)
+    assert response.status_code == 200
+    assert CORS not in response.headers
+
+
 def test_failures_open_the_breaker(site):
     site.provider.status = 503
     for _ in range(5):

@@ -53,7 +53,7 @@ def test_a_call_that_the_shutdown_ends_is_answered_and_raises_nothing(monkeypatc
     """What it raised, the server would log with a traceback for each open call."""
     sent: list[dict[str, Any]] = []
 
-    async def nobody(headers):
+    async def nobody(headers, address):
         return None
 
     async def receive():

@@ -120,6 +120,7 @@ def test_answer_is_kept_for_a_day_and_then_the_key_is_new(ask, machine):
         {"path": "/api/ai/chat"},
         {"path": CHAT + "?other=1"},
         {"headers": {"x-aim-strict": "true"}},
+        {"headers": {"x-aim-fallback": "sandbox/sandbox"}},
     ],
 )
 def test_key_of_another_call_is_refused(ask, machine, other):
@@ -152,6 +153,19 @@ def test_lists_take_no_notice_of_a_key(machine):
     answers = [machine.get("/v1/models", headers=KEY) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert not KeptAnswer.objects.exists()
+
+
+def test_page_reads_the_repeated_answer_only_where_it_could_read_the_first(ask, machine):
+    page, other = "https://page.example", "https://other.example"
+    mine = machine.connect(name="mine", policy={"origins": [page]})
+    machine.connect(name="another", policy={"origins": [other]})
+    headers = {"x-integration-id": str(mine.pk)}
+    readable = [
+        ask(headers={**headers, "origin": origin}).headers.get("access-control-allow-origin")
+        for origin in (page, other, page)
+    ]
+    assert readable == [page, None, page]
+    assert len(machine.fake.requests) == 1
 
 
 # --- at once ---

@@ -30,6 +30,14 @@ def test_five_failures_in_a_row_open_it(tripped):
     assert tripped.wait(110.0) == 20.0
 
 
+def test_calls_that_end_after_it_opened_change_nothing(tripped):
+    for _ in range(50):
+        tripped.failed(101.0)
+    assert tripped.wait(101.0) == 29.0
+    tripped.succeeded()
+    assert tripped.state(101.0) == "open"
+
+
 def test_a_success_in_between_begins_the_count_anew():
     breaker = Breaker()
     for _ in range(4):

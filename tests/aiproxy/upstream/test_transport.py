@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from typing import cast
@@ -11,7 +12,13 @@ import httpx
 import pytest
 
 from aiproxy.upstream import names, transport
-from aiproxy.upstream.transport import AddressRefused, Body, GuardedTransport, HostUnknown
+from aiproxy.upstream.transport import (
+    AddressRefused,
+    Body,
+    GuardedTransport,
+    HostUnknown,
+    NoSocketLeft,
+)
 from providers.endpoint import PrivateEndpoints
 from tests.fakes import serve_raw
 
@@ -244,3 +251,13 @@ async def test_a_name_without_an_internet_address_is_unknown(resolves):
     resolves({"empty.example": [[]]})
     with pytest.raises(HostUnknown):
         await get("https://empty.example/")
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+async def test_a_process_that_may_open_nothing_more_blames_nobody_else(monkeypatch, number):
+    async def start_connection(**_):
+        raise OSError(number, "Too many open files")
+
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", start_connection)
+    with pytest.raises(NoSocketLeft):
+        await get("https://8.8.8.8/")

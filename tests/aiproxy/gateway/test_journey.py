@@ -1,0 +1,65 @@
+"""What a call's record tells about its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiproxy.models import UsageRecord
+
+BODY = {"model": "openai-compatible/fake-fast", "messages": [{"role": "user", "content": "hello"}]}
+
+
+def the_record() -> UsageRecord:
+    return UsageRecord.objects.get()
+
+
+def names(record: UsageRecord) -> list[str]:
+    return [name for name, _ in record.journey["steps"]]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_each_step_of_a_call_has_its_time(machine, stream):
+    machine.connect()
+    machine.post("/v1/chat/completions", {**BODY, "stream": stream})
+    record = the_record()
+    wanted = ["authenticated", "read", "routed", "sent", "first event", "answered"]
+    assert [name for name in wanted if name in names(record)] == [
+        name for name in wanted if stream or name != "first event"
+    ]
+    times = [at for _, at in record.journey["steps"]]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= record.latency_ms + 1
+
+
+def test_the_way_and_the_one_attempt_are_told(machine):
+    machine.connect(name="Mine")
+    machine.post("/v1/chat/completions", BODY)
+    journey = the_record().journey
+    assert journey["route"]["by"] == "model"
+    assert journey["route"]["targets"] == ["openai-compatible/fake-fast"]
+    (attempt,) = journey["attempts"]
+    assert attempt["integration"] == "Mine" and attempt["outcome"] == "ok"
+    assert "waited" not in attempt
+
+
+def test_every_attempt_tells_how_it_failed_and_how_long_the_next_one_waited(machine):
+    machine.connect()
+    body = {**BODY, "model": "openai-compatible/fake-error-503"}
+    machine.post("/v1/chat/completions", body)
+    attempts = the_record().journey["attempts"]
+    assert [attempt["outcome"] for attempt in attempts] == ["server_error"] * 3
+    assert [attempt["status"] for attempt in attempts] == [503] * 3
+    assert [("waited" in attempt) for attempt in attempts] == [False, True, True]
+
+
+def test_a_call_that_goes_nowhere_tells_only_its_steps(machine):
+    machine.post("/v1/chat/completions", {**BODY, "model": "nobody/knows"})
+    journey = the_record().journey
+    assert "attempts" not in journey and "route" not in journey
+    assert names(the_record()) == ["authenticated", "read"]
+
+
+def test_nothing_that_a_provider_said_stands_in_it(machine):
+    machine.connect()
+    machine.post("/v1/chat/completions", {**BODY, "model": "openai-compatible/fake-error-401"})
+    (attempt,) = the_record().journey["attempts"]
+    assert attempt["message"] == the_record().message
