@@ -22,7 +22,7 @@ BATCH = 1_000
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
-_TO = f"INSERT INTO {rollups.TABLE} ({', '.join((*rollups.KEY, *rollups.COUNTS, 'last_at'))})"
+_TO = f"INSERT INTO {rollups.TABLE} ({', '.join(rollups.NAMES)})"
 _WHO = "owner_id, integration_id, token_id, provider_id, model, outcome"
 
 
