@@ -1,4 +1,4 @@
-"""What was spent in a period, summed from the usage records: what a budget starts from."""
+"""What was spent in some days, from the sums of usage: what a budget starts from."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import Sum
 
-from aiproxy.models import UsageRecord
+from aiproxy.models import UsageSum
+from aiproxy.usage import rollups
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,19 @@ def spent(
     token_id: UUID | None = None,
 ) -> Spent:
     """All of the account's calls that began from ``since`` on and before ``until``, or those of them that went to
-    one provider, through one integration or with one token.
+    one provider, through one integration or with one token. Both times are midnights in UTC.
     """
-    records = UsageRecord.objects.filter(owner_id=owner_id, at__gte=since, at__lt=until)
+    span = UsageSum.MONTH if since.day == until.day == 1 else UsageSum.DAY
+    found = UsageSum.objects.filter(owner_id=owner_id, span=span, start__gte=since, start__lt=until)
     if provider_id:
-        records = records.filter(provider_id=provider_id)
+        found = found.filter(provider_id=provider_id)
     if integration_id is not None:
-        records = records.filter(integration_id=integration_id)
+        found = found.filter(integration_id=integration_id)
     if token_id is not None:
-        records = records.filter(token_id=token_id)
-    sums = records.order_by().aggregate(
-        tokens=Sum(F("input_tokens") + F("output_tokens"), default=0), money=Sum("cost")
+        found = found.filter(token_id=token_id)
+    sums = found.aggregate(
+        put=Sum("input_tokens", default=0),
+        got=Sum("output_tokens", default=0),
+        money=Sum("cost", default=0),
     )
-    return Spent(sums["tokens"], sums["money"] or Decimal(0))
+    return Spent(sums["put"] + sums["got"], rollups.dollars(sums["money"]))

@@ -31,7 +31,9 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 def summary(
     request: HttpRequest, integrationId: UUID | None = None, since: datetime | None = None
 ) -> schema.Summary:
-    """Of everything, or of one integration, or from a time on. Scope `usage:read`."""
+    """Of everything, or of one integration, or from a time on: calls count from the beginning of its hour (UTC).
+    Scope `usage:read`.
+    """
     me = may(request, "usage:read")
     numbers = analytics.summary(me.user, _integration(me, integrationId), _in_utc("since", since))
     return schema.Summary(

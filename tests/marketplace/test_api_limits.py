@@ -7,9 +7,9 @@ import pytest
 
 from aiproxy.actions import LimitInput, set_limit
 from aiproxy.gateway import limits
-from aiproxy.models import Limit, UsageRecord
+from aiproxy.models import Limit
 from integrations.audit import SYSTEM
-from tests.factories import make_integration, make_token
+from tests.factories import make_call, make_integration, make_token
 
 URL = "/api/limits"
 MINE = {"kind": "user", "requestsPerMinute": 60, "moneyPerMonth": "20.50", "queueSeconds": 5}
@@ -56,10 +56,7 @@ def test_limit_is_set_read_changed_and_removed(bob_client):
 
 
 def test_fills_tell_how_full_it_is(bob, bob_client):
-    UsageRecord.objects.create(
-        owner=bob, operation="chat", dialect="native", outcome="ok", request_id="req",
-        input_tokens=900, output_tokens=100, usage_source="provider", cost=Decimal("1.50"),
-    )  # fmt: skip
+    make_call(bob, input_tokens=900, output_tokens=100, cost=Decimal("1.50"))
     send(bob_client, "post", body={**MINE, "tokensPerDay": 5000})
     limits.reload()  # as after the commit, which a test's transaction does not come to
     (limit,) = bob_client.get(URL).json()

@@ -1,6 +1,7 @@
 """The page of limits, and the lines about them beside tokens and integrations."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -9,11 +10,11 @@ from django.utils import timezone
 from aiproxy.actions import LimitInput, set_limit
 from aiproxy.gateway import limits
 from aiproxy.gateway.limits import Fill
-from aiproxy.models import Limit, UsageRecord
+from aiproxy.models import Limit
 from integrations.audit import SYSTEM
 from marketplace import meters
 from marketplace.middleware import SessionLifeMiddleware
-from tests.factories import make_integration, make_token
+from tests.factories import make_call, make_integration, make_token
 
 HTMX = {"HX-Request": "true"}
 LIST, NOW, NEW = reverse("limits"), reverse("limits-now"), reverse("limit-new")
@@ -36,17 +37,8 @@ def by_operator(alice, bob):
 
 
 def spend(owner, **facts):
-    usual = {
-        "operation": "chat",
-        "dialect": "native",
-        "outcome": "ok",
-        "request_id": "req",
-        "input_tokens": 900,
-        "output_tokens": 100,
-        "usage_source": "provider",
-        "cost": Decimal("1.5"),
-    }
-    return UsageRecord.objects.create(owner=owner, **(usual | facts))
+    usual: dict[str, Any] = {"input_tokens": 900, "output_tokens": 100, "cost": Decimal("1.5")}
+    return make_call(owner, **(usual | facts))
 
 
 # --- Seeing ---

@@ -9,9 +9,8 @@ import pytest
 
 from aiproxy.actions import LimitInput, remove_limit, set_limit
 from aiproxy.gateway import limits
-from aiproxy.models import UsageRecord
 from integrations.audit import SYSTEM
-from tests.factories import make_integration, make_token, make_user
+from tests.factories import make_call, make_integration, make_token, make_user
 
 
 def at(*numbers: int) -> datetime:
@@ -62,9 +61,7 @@ def test_a_call_keeps_the_limits_it_is_about_the_holders_and_the_operators(trans
 
 
 def test_fills_show_what_the_records_say_before_any_call_is_made(transactional_db, bob):
-    UsageRecord.objects.create(
-        owner=bob, operation="chat", dialect="openai", input_tokens=30, cost=Decimal("0.25")
-    )
+    make_call(bob, input_tokens=30, cost=Decimal("0.25"))
     data = LimitInput(
         requests_per_minute=60, concurrent=3, tokens_per_day=100, money_per_month=Decimal("1.50")
     )
