@@ -13,13 +13,14 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test faults bench-pages lint format coverage requirements clean
+.PHONY: help run install test faults bench bench-pages lint format coverage requirements clean
 
 help:
 	@echo "make run           start the application on http://$(HOST):$(PORT) (HOST=, PORT=, WORKERS=)"
 	@echo "make install       everything needed to work on it, in .venv"
 	@echo "make test          all checks and tests, as CI runs them"
 	@echo "make faults        the fault tests, those too that take long or need root"
+	@echo "make bench         the gateway under load, beside a bare pass-through"
 	@echo "make bench-pages   how long pages take with millions of calls (half an hour, 15 GB)"
 	@echo "make lint          the checks without the tests"
 	@echo "make format        let ruff and djade rewrite the code"
@@ -37,6 +38,9 @@ test: .venv/stamp-dev
 
 faults: .venv/stamp-dev
 	FAULT_ROUNDS=25 $(VENV) -m pytest tests/faults --full
+
+bench: .venv/stamp-dev
+	@$(VENV) scripts/bench.py $(ARGS)
 
 bench-pages: .venv/stamp-dev
 	$(VENV) scripts/bench_pages.py $(ARGS)

@@ -5,7 +5,7 @@ the server's alone. Everything is on: token check, routing, breaker, limits, and
 end of each answer. What counts are the ratios: absolute numbers are the machine's.
 
     make bench                      everything, some minutes
-    make bench BENCH="--seconds 3"  shorter and rougher
+    make bench ARGS="--seconds 3"   shorter and rougher
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
 
@@ -165,7 +166,7 @@ def _headers(call: Call) -> dict[str, str]:
     headers = {
         "x-aim-provider": call.target.connection.provider.id,
         "x-aim-integration": str(call.target.connection.id),
-        "x-aim-model": quote(call.target.model, safe="/:@. "),
+        "x-aim-model": _quoted(call.target.model),
     }
     if call.route and not call.cached and (told := call.route.told(call.place, call.fell)):
         headers["x-aim-route"] = told
@@ -176,6 +177,11 @@ def _headers(call: Call) -> dict[str, str]:
     if call.changes:
         headers["x-aim-changes"] = _one_line("; ".join(map(str, call.changes)))[:2000]
     return headers
+
+
+@lru_cache(maxsize=512)
+def _quoted(model: str) -> str:
+    return quote(model, safe="/:@. ")
 
 
 def _one_line(text: str) -> str:

@@ -123,9 +123,14 @@ class Levels:
             for seen in (self._told, self._learned):
                 for key in seen.keys() - known:
                     del seen[key]
-            if self.store is not None:
-                with suppress(Unavailable):
-                    await self.renew(self.store)
+            if self.store is None:
+                continue
+            try:
+                await self.renew(self.store)
+            except Unavailable:
+                continue  # calls find out for themselves
+            except Exception as error:  # noqa: BLE001  # whatever it is, the next time may go well
+                log.warning("limits.not_renewed", error=type(error).__name__)
 
     async def renew(self, store: Store) -> None:
         for ticket in list(self._open.values()):

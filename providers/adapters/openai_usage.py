@@ -17,7 +17,9 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"
 
 def read_usage(value: object) -> Usage | None:
     """A ``usage`` object under all names in use; None when it says nothing."""
-    said = as_dict(value)
+    if not isinstance(value, dict):  # as in nearly all chunks of a stream
+        return None
+    said: dict[str, object] = value
     inside = as_dict(said.get("prompt_tokens_details")) or as_dict(said.get("input_tokens_details"))
     outside = as_dict(said.get("completion_tokens_details"))
     outside = outside or as_dict(said.get("output_tokens_details"))

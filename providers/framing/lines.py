@@ -29,8 +29,12 @@ class LineSplitter:
 
     @property
     def between_lines(self) -> bool:
-        """Whether a line has just ended and nothing of the next one is there."""
-        return not (self._pending or self._skip_lf or self._first)
+        """Whether a line has just ended, or none has begun, and nothing of the next one is there."""
+        return not (self._pending or self._skip_lf)
+
+    def passed_by(self) -> None:
+        """Somebody else has read the whole lines up to here, none of which began with a byte order mark."""
+        self._first = False
 
     def feed(self, data: bytes) -> Iterator[str]:
         """The lines that ``data`` completes; consume them all. Raises ServerError at a line beyond

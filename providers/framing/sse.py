@@ -67,8 +67,8 @@ class SSESplitter:
         events = data[:-2].split(b"\n\n")
         if not all(event.startswith(b"data: ") and b"\n" not in event for event in events):
             return None
-        texts = (event[6:].decode("utf-8", "replace") for event in events)
-        return [Frame("", text) for text in texts if text]
+        self._lines.passed_by()
+        return [Frame("", event[6:].decode("utf-8", "replace")) for event in events]
 
     def close(self) -> Iterator[Frame]:
         """The last frame when the body ended without a blank line; it may have been cut short."""

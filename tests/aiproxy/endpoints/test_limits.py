@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 
 from aiproxy.actions import LimitInput, set_limit
 from aiproxy.gateway import aliases, limits, lines
-from aiproxy.models import Alias, UsageRecord
+from aiproxy.models import Alias, LimitLevel, UsageRecord
 from integrations.audit import SYSTEM
 from tests.factories import make_user
 from tests.fakes import Fake
+from tests.servers import valkey
 from tests.waiting import eventually
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
@@ -36,6 +39,21 @@ def used(machine: Any) -> dict[str, int | Decimal]:
     """What is used of the machine's limits, by the name of the field."""
     fills = limits.fills(machine.user.pk).values()
     return {fill.name: fill.used for some in fills for fill in some}
+
+
+@pytest.fixture
+def four_workers(settings) -> None:
+    """The server shares its limits in the database. Stands before ``machine``, which reads it."""
+    settings.AIM_WORKERS = 4
+
+
+@pytest.fixture
+def redis(settings) -> Iterator[Callable[[], None]]:
+    """The server, one of four workers, shares its limits in Redis. Calling it stops Redis."""
+    settings.AIM_WORKERS = 4
+    with ExitStack() as stack:
+        settings.REDIS_URL = stack.enter_context(valkey())
+        yield stack.close
 
 
 @pytest.fixture
@@ -339,6 +357,32 @@ def test_limits_cost_no_query_once_they_are_known(machine, queries_of_server):
         for _ in range(3):
             assert machine.post(CHAT, body()).status_code == 200
     assert not [query for query in queries if query.startswith("SELECT")]
+
+
+# --- Several workers ---
+
+
+def test_workers_without_redis_share_limits_in_the_database(four_workers, machine):
+    machine.connect()
+    limit(machine, requests_per_minute=2, tokens_per_day=10_000, concurrent=1)
+    assert [machine.post(CHAT, body()).status_code for _ in "abc"] == [200, 200, 429]
+    assert LimitLevel.objects.count() == 3
+    total = sum(record.total_tokens for record in UsageRecord.objects.all())
+    found = used(machine)
+    assert (found["tokens_per_day"], found["concurrent"]) == (total, 0)
+
+
+def test_workers_share_limits_in_redis_and_go_on_without_it(redis, machine):
+    machine.connect()
+    limit(machine, requests_per_minute=8, tokens_per_day=10_000, concurrent=4)
+    assert machine.post(CHAT, body()).status_code == 200
+    total = UsageRecord.objects.get().total_tokens
+    assert used(machine)["tokens_per_day"] == total > 0
+    assert not LimitLevel.objects.exists()
+    redis()
+    statuses = [machine.post(CHAT, body()).status_code for _ in "abc"]
+    assert statuses == [200, 429, 429]  # its part is two, of which one is used
+    assert used(machine)["tokens_per_day"] == 2 * total
 
 
 # --- The provider's own limits ---

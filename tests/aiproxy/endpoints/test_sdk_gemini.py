@@ -152,11 +152,11 @@ def test_errors_are_the_sdks_own_classes(machine, google):
         google.models.generate_content(model="no-such-model", contents="Hello")
     assert (caught.value.code, caught.value.status) == (404, "NOT_FOUND")
     machine.connect("google")
+    with pytest.raises(errors.ServerError, match="UNAVAILABLE"):
+        google.models.generate_content(model="google/fake-error-503", contents="Hello")
     with pytest.raises(errors.ClientError) as caught:
         google.models.generate_content(model="google/fake-error-429", contents="Hello")
     assert (caught.value.code, caught.value.status) == (429, "RESOURCE_EXHAUSTED")
-    with pytest.raises(errors.ServerError, match="UNAVAILABLE"):
-        google.models.generate_content(model="google/fake-error-503", contents="Hello")
 
 
 def test_stream_that_is_cut_has_no_finish_reason(machine, google):
