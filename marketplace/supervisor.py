@@ -91,6 +91,11 @@ class Place:
         self.process.start()
         tell.close()
 
+    @property
+    def pauses(self) -> bool:
+        """Whether nobody works here for the moment."""
+        return self._due is not None
+
     def begin(self) -> None:
         """Note whether it has told that it serves. Raises CannotStart when it has ended."""
         if not self.process.is_alive():
@@ -147,7 +152,8 @@ class Supervisor:
 
     def _look(self, news: list[Connection]) -> None:
         """Wait for a moment, or until a worker has something to tell or ends."""
-        wait([*news, *(place.process.sentinel for place in self.places)], LOOK_SECONDS)
+        alive = [place.process.sentinel for place in self.places if not place.pauses]
+        wait([*news, *alive], LOOK_SECONDS)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.told += number == signal.SIGINT or not self.told

@@ -66,13 +66,21 @@ class Server:
         with self._log:
             return self.process.returncode, out, self._log.read()
 
+    def kill(self) -> None:
+        """Whatever still runs of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+        self._log.close()
+
     def workers(self) -> list[psutil.Process]:
-        """Those of several; one that has just ended may be among them."""
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in str(child.cmdline())
-        ]
+        """Those of several that run."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if "spawn_main" in str(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+                    found.append(child)
+        return found
 
     def get(self, path: str = "/sign-in/", body: bytes | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -110,10 +118,7 @@ def served() -> Iterator[Any]:
         yield serve
     finally:
         for server in started:
-            if server.process.poll() is None:
-                server.process.kill()
-            server.process.communicate()
-            server._log.close()
+            server.kill()
 
 
 FURNISH = """

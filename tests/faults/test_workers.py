@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,7 @@ from tests.processes import Line, Site, furnish, served
 from tests.servers import postgres
 from tests.waiting import eventually
 
-DATABASES = ("sqlite", "postgres")
-
-
-@dataclass
-class Pair:
-    """A line to each worker, on which nothing needs to be signed in."""
-
-    site: Site
-    one: Line
-    other: Line
+soon = partial(eventually, seconds=15)  # a second or two, unless the machine has much else to do
 
 
 @pytest.fixture(scope="module")
@@ -32,57 +24,70 @@ def fake():
         yield fake
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def pair(request, fake, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    with ExitStack() as stack:
-        environment = {"AIM_WORKERS": "2", "AIM_PRIVATE_ENDPOINTS": f"127.0.0.1:{fake.port}"}
-        if request.param == "postgres":
-            environment["DATABASE_URL"] = stack.enter_context(postgres())
-        server = stack.enter_context(served())(folder / "var", **environment)
-        server.line()
-        site = furnish(server, fake)
-        one, other = site.line_to_each()
-        yield Pair(site, one, other)
-        one.close()
-        other.close()
+@dataclass
+class Pair:
+    """A line to each of two workers."""
+
+    site: Site
+    one: Line
+    other: Line
+
+    @property
+    def integration(self) -> str:
+        return f"/api/integrations/{self.site.integration}"
 
 
-def test_a_token_revoked_at_one_is_refused_by_the_other(pair):
+def a_revoked_token_is_refused(pair: Pair) -> None:
     token = pair.site.second
     assert pair.one.chat(token=token) == pair.other.chat(token=token) == 200
     assert pair.one.ask("DELETE", f"/api/tokens/{token.id}")[0] == 204
-    eventually(lambda: pair.other.chat(token=token) == 401)
+    soon(lambda: pair.other.chat(token=token) == 401)
 
 
-def test_an_integration_edited_at_one_is_edited_for_the_other(pair):
-    path = f"/api/integrations/{pair.site.integration}"
+def an_edited_integration_is_edited(pair: Pair) -> None:
     assert pair.other.chat() == 200
-    pair.one.ask("PUT", path, {"enabled": False})
-    eventually(lambda: pair.other.chat() != 200)
-    pair.one.ask("PUT", path, {"enabled": True})
-    eventually(lambda: pair.other.chat() == 200)
+    pair.one.ask("PUT", pair.integration, {"enabled": False})
+    soon(lambda: pair.other.chat() != 200)
+    pair.one.ask("PUT", pair.integration, {"enabled": True})
+    soon(lambda: pair.other.chat() == 200)
 
 
-def test_an_alias_made_at_one_is_known_to_the_other(pair):
+def a_new_alias_is_known(pair: Pair) -> None:
     targets = [{"provider": "openai-compatible", "model": "fake-fast"}]
     made = pair.one.ask("POST", "/api/aliases", {"name": "quick", "targets": targets})
     assert made[0] == 201
-    eventually(lambda: pair.other.chat("alias/quick") == 200)
+    soon(lambda: pair.other.chat("alias/quick") == 200)
 
 
-def test_an_integration_in_trouble_at_one_is_left_alone_by_both_until_a_test_at_the_other(pair):
+def an_integration_in_trouble_is_left_alone_until_a_test_reaches_it(pair: Pair) -> None:
     for _ in range(5):
         pair.one.chat("fake-error-500")
     assert pair.one.chat() == 503
-    eventually(lambda: pair.other.chat() == 503)
+    soon(lambda: pair.other.chat() == 503)
     seen = len(pair.site.fake.requests)
     assert pair.other.chat() == 503
     assert len(pair.site.fake.requests) == seen
-    tested = pair.other.ask("POST", f"/api/integrations/{pair.site.integration}/test")
-    assert tested[0] == 200
+    assert pair.other.ask("POST", f"{pair.integration}/test")[0] == 200
     assert pair.other.chat() == 200
-    eventually(lambda: pair.one.chat() == 200)
+    soon(lambda: pair.one.chat() == 200)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_what_happens_at_one_worker_holds_at_the_other(database, fake, tmp_path):
+    # One test, because starting two workers takes longer than all it asks of them.
+    with ExitStack() as stack:
+        environment = {"AIM_WORKERS": "2", "AIM_PRIVATE_ENDPOINTS": f"127.0.0.1:{fake.port}"}
+        if database == "postgres":
+            environment["DATABASE_URL"] = stack.enter_context(postgres())
+        server = stack.enter_context(served())(tmp_path / "var", **environment)
+        server.line()
+        site = furnish(server, fake)
+        one, other = map(stack.enter_context, map(closing, site.line_to_each()))
+        pair = Pair(site, one, other)
+        a_revoked_token_is_refused(pair)
+        an_edited_integration_is_edited(pair)
+        a_new_alias_is_known(pair)
+        an_integration_in_trouble_is_left_alone_until_a_test_reaches_it(pair)
 
 
 def test_postgres_may_be_restarted(tmp_path: Path, fake: Any):
@@ -95,7 +100,7 @@ def test_postgres_may_be_restarted(tmp_path: Path, fake: Any):
             server.line()
             line = furnish(server, fake).line()
             assert line.chat() == 200
-        eventually(lambda: line.chat() == 503, 15)
+        soon(lambda: line.chat() == 503)
         status, headers, answer = line.ask("POST", "/v1/chat/completions", {})
         assert status == 503
         assert int(headers["retry-after"]) > 0
@@ -105,7 +110,7 @@ def test_postgres_may_be_restarted(tmp_path: Path, fake: Any):
         assert line.chat() == 503
         assert len(fake.requests) == seen  # what cannot be recorded is not paid for
         with postgres(home):
-            eventually(lambda: line.chat() == 200)
-            eventually(lambda: server.get("/readyz").status == 200)
+            soon(lambda: line.chat() == 200)
+            soon(lambda: server.get("/readyz").status == 200)
             line.close()
             assert server.stop()[0] == 0

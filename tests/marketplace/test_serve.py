@@ -34,8 +34,7 @@ def first(tmp_path_factory):
     server = Server(data)
     server.printed = server.line()
     yield server
-    server.process.kill()
-    server.process.communicate()
+    server.kill()
 
 
 def make_account(server):

@@ -69,7 +69,8 @@ def test_a_call_that_the_shutdown_ends_is_answered_and_raises_nothing(monkeypatc
         await asyncio.sleep(60)
 
     async def run():
-        scope = {"method": "POST", "headers": [], "aim.gateway": SimpleNamespace(calls=set())}
+        gateway = SimpleNamespace(calls=set(), database_away=False)
+        scope = {"method": "POST", "headers": [], "aim.gateway": gateway}
         call = asyncio.create_task(Endpoint(PROTOCOL, wait)(scope, receive, send))
         await asyncio.sleep(0.05)
         call.cancel()
