@@ -36,7 +36,7 @@ class Guards:
         return self.policy if own is policy.USUAL else own
 
     def may_call(self, target: Target) -> bool:
-        return not self.breakers.paused(target.connection.id)
+        return not self.breakers.paused(target.connection.id, target.model)
 
 
 async def first_good(
@@ -115,15 +115,15 @@ async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempt
 def _rest(guards: Guards, target: Target, seconds: float) -> None:
     """What the provider asks for, unless it is so little that a retry waits for it."""
     if seconds > guards.policy_of(target).max_wait:
-        guards.breakers.rest(target.connection.id, seconds)
+        guards.breakers.rest(target.connection.id, target.model, seconds)
 
 
 def _check_rest(guards: Guards, target: Target) -> None:
     """Raises Paused while the provider does not want to hear of this integration."""
-    if rest := guards.breakers.resting(target.connection.id):
+    if rest := guards.breakers.resting(target.connection.id, target.model):
         raise Paused(
-            f"The provider of the integration {target.connection.name!r} has asked for fewer calls and is left alone "
-            f"for {rest:.0f} s. Try again then, or name another integration.",
+            f"The provider of the integration {target.connection.name!r} has asked for fewer calls of {target.model!r} "
+            f"and is left alone with it for {rest:.0f} s. Try again then, or name another model or integration.",
             retry_after=rest,
             provider=target.connection.provider.id,
         )

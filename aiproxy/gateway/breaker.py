@@ -121,7 +121,8 @@ class Breakers:
 
     def __init__(self) -> None:
         self._known: dict[UUID, Breaker] = {}
-        self._rests: dict[UUID, float] = {}
+        self._rests: dict[UUID, dict[str, float]] = {}
+        """When a model of an integration may be asked for again. Providers count most rates by model."""
         self.changes: set[UUID] = set()
         """Those that opened or closed here, until the other workers have been told."""
         self.changed = asyncio.Event()
@@ -133,26 +134,32 @@ class Breakers:
             self._known[integration_id] = breaker
         return breaker
 
-    def paused(self, integration_id: UUID) -> float:
-        """Seconds for which the integration is still left alone; 0 when it is not."""
+    def paused(self, integration_id: UUID, model: str | None = None) -> float:
+        """Seconds for which the integration is still left alone, or ``model`` there (any, without one); 0 when it is
+        not.
+        """
         breaker = self._known.get(integration_id)
         wait = breaker.wait(time.monotonic()) if breaker else 0.0
-        return max(wait, self.resting(integration_id))
+        return max(wait, self.resting(integration_id, model))
 
-    def rest(self, integration_id: UUID, seconds: float) -> None:
-        """Its provider has asked this worker for fewer calls: leave it alone for as long, at most MAX_REST."""
+    def rest(self, integration_id: UUID, model: str, seconds: float) -> None:
+        """Its provider has asked this worker for fewer calls of ``model``: leave that alone for so long, at most
+        MAX_REST.
+        """
         if seconds > 0:
-            self._rests[integration_id] = time.monotonic() + min(seconds, MAX_REST)
+            now = time.monotonic()
+            models = self._rests.setdefault(integration_id, {})
+            for name in [name for name, until in models.items() if until <= now]:
+                del models[name]
+            models[model] = now + min(seconds, MAX_REST)
 
-    def resting(self, integration_id: UUID) -> float:
-        """Seconds for which its provider still wants to be left alone."""
-        until = self._rests.get(integration_id)
-        if until is None:
+    def resting(self, integration_id: UUID, model: str | None = None) -> float:
+        """Seconds for which its provider still wants to be left alone with ``model``, or with any."""
+        models = self._rests.get(integration_id)
+        if models is None:
             return 0.0
-        left = until - time.monotonic()
-        if left <= 0:
-            del self._rests[integration_id]
-        return max(0.0, left)
+        until = max(models.values(), default=0.0) if model is None else models.get(model, 0.0)
+        return max(0.0, until - time.monotonic())
 
     def reset(self, integration_id: UUID) -> None:
         """Forget what happened: its owner has mended or tested it."""

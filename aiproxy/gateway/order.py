@@ -25,9 +25,9 @@ _UNPRICED = Decimal("Infinity")
 
 @dataclass(slots=True)
 class Facts:
-    """What this process knows. ``paused`` tells for how many seconds an integration is left alone."""
+    """What this process knows. ``paused`` tells for how many seconds a model of an integration is left alone."""
 
-    paused: Callable[[UUID], float]
+    paused: Callable[[UUID, str], float]
     latencies: Latencies = field(default_factory=Latencies)
     chance: Chance = random.random
 
@@ -44,9 +44,9 @@ def put(ways: Sequence[Way], call: Call, facts: Facts, size: Callable[[], Usage]
                 found.setdefault((target.connection.id, target.model), target)
     targets, paused = list(found.values()), 0
     if len(targets) > 1:
-        away = {one.connection.id for one in targets if facts.paused(one.connection.id) > 0}
-        targets.sort(key=lambda one: one.connection.id in away)
-        paused = sum(one.connection.id in away for one in targets)
+        ready = [one for one in targets if not facts.paused(one.connection.id, one.model)]
+        away = [one for one in targets if one not in ready] if len(ready) < len(targets) else []
+        targets, paused = ready + away, len(away)
         if ways[0].strategy == Alias.FASTEST:
             facts.latencies.trying(key(call, targets[0]), time.monotonic())
     call.route = _route(ways, targets, paused)

@@ -44,7 +44,7 @@ def way(strategy: str, *targets: Target, weights=None) -> Way:
 
 @pytest.fixture
 def facts():
-    return Facts(lambda _: 0.0, chance=Random(7).random)
+    return Facts(lambda *_: 0.0, chance=Random(7).random)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_weights_say_how_often_each_is_first(names):
 
 def test_the_same_chance_draws_the_same(call):
     mixed = way("weighted", *map(make_target, "abc"))
-    drawn = [put([mixed], call, Facts(lambda _: 0, chance=Random(3).random), lambda: SIZE)] * 2
+    drawn = [put([mixed], call, Facts(lambda *_: 0, chance=Random(3).random), lambda: SIZE)] * 2
     assert drawn[0] == drawn[1]
 
 
@@ -133,7 +133,7 @@ def test_streams_and_whole_answers_are_measured_apart(names, call, facts):
 @pytest.mark.parametrize("strategy", ["priority", "weighted", "cheapest", "fastest"])
 def test_who_is_left_alone_comes_last(names, facts, call, strategy):
     bad, good = make_target("bad", free=True), make_target("good")
-    facts.paused = lambda found: 20.0 if found == bad.connection.id else 0.0
+    facts.paused = lambda found, model: 20.0 if found == bad.connection.id else 0.0
     assert names(way(strategy, bad, good, weights=[1_000, 1])) == ["good", "bad"]
     assert call.route.told(1, "") == f"{strategy} of 2, 1 left alone"
 
