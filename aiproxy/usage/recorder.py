@@ -16,13 +16,12 @@ from types import MappingProxyType
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from aiproxy.errors import DiskFull, NotRecorded
 from aiproxy.usage import rollups, row
 from aiproxy.usage.row import Row
 from integrations import access, disk
-from integrations.models import AccessToken, Integration
 from providers.rate_limits import RateLimitState
 
 log = structlog.get_logger(__name__)
@@ -120,8 +119,6 @@ class Recorder:
         records = [entry.record for entry in group]
         error = self._try(records)
         if error is not None:  # a connection that broke while idle is worth one more try
-            if isinstance(error, IntegrityError):
-                _let_go_of_deleted(records)
             error = self._try(records)
         hopeless = isinstance(error, OperationalError | InterfaceError)
         if error is None or hopeless or len(group) == 1:
@@ -189,16 +186,6 @@ def _tell(group: list[_Entry], error: Exception | None) -> None:
     loop = group[0].done.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)
-
-
-def _let_go_of_deleted(records: list[Row]) -> None:
-    """An integration or token may be deleted while its calls are under way; their records stay, as older ones do."""
-    for name, model in (("integration_id", Integration), ("token_id", AccessToken)):
-        named = {getattr(record, name) for record in records}
-        there = set(model._default_manager.filter(pk__in=named).values_list("pk", flat=True))
-        for record in records:
-            if getattr(record, name) not in there:
-                setattr(record, name, None)
 
 
 def _consume(done: asyncio.Future[None]) -> None:

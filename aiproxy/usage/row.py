@@ -76,6 +76,12 @@ def insert(rows: Sequence[Row]) -> None:
             if value[position] is not None:
                 value[position] = prepare(value[position])
         values.append(value)
+    if (
+        connection.vendor == "sqlite"
+    ):  # Django's cursor would rewrite the statement's placeholders each time
+        with connection.wrap_database_errors:
+            connection.connection.executemany(statement, values)
+        return
     with connection.cursor() as cursor:
         cursor.executemany(statement, values)
 
@@ -89,7 +95,7 @@ def _plan(vendor: str) -> Plan:
     fields = UsageRecord._meta.concrete_fields
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column or field.attname) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
+    places = ", ".join(["?" if vendor == "sqlite" else "%s"] * len(fields))
     statement = f"INSERT INTO {quote(UsageRecord._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608  # our own names
     prepared = [(place, _preparation(field, vendor)) for place, field in enumerate(fields)]
     return (
