@@ -62,13 +62,13 @@ def record(call: Call, error: BaseException | None) -> UsageRecord:
         integration_id=connection.id if connection and not connection.shared else None,
         integration_name=connection.name if connection else "",
         provider_id=connection.provider.id if connection else "",
-        model=(call.model or (call.target.model if call.target else ""))[:200],
-        requested_model=call.requested_model[:200],
+        model=_storable(call.model or (call.target.model if call.target else ""))[:200],
+        requested_model=_storable(call.requested_model)[:200],
         operation=call.operation,
         dialect=call.dialect,
         stream=call.stream,
         outcome=failure.code if failure else UsageRecord.OK,
-        message=failure.message[:500] if failure else "",
+        message=_storable(failure.message)[:500] if failure else "",
         http_status=failure.status if failure else 200,
         finish=call.finish,
         input_tokens=usage.input_tokens,
@@ -86,7 +86,7 @@ def record(call: Call, error: BaseException | None) -> UsageRecord:
         provider_ms=None if call.sent_at is None else _ms(call.sent_at, call.answered_at or end),
         attempts=call.attempts,
         request_id=call.request_id,
-        changes=[str(change) for change in call.changes],
+        changes=[_storable(str(change)) for change in call.changes],
     )
 
 
@@ -98,6 +98,11 @@ def _as_call_error(error: BaseException | None) -> CallError | None:
             "The call ended before its answer was complete: the caller left, or the server stopped."
         )
     return ServerError("Something went wrong on our side.")
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL, and what cannot be recorded is not confirmed."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _ms(start: float, end: float) -> int:
