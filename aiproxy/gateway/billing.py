@@ -68,13 +68,13 @@ def record(call: Call, error: BaseException | None) -> Row:
         integration_id=connection.id if connection and not connection.shared else None,
         integration_name=connection.name if connection else "",
         provider_id=connection.provider.id if connection else "",
-        model=(call.model or (call.target.model if call.target else ""))[:200],
-        requested_model=call.requested_model[:200],
+        model=_storable(call.model or (call.target.model if call.target else ""))[:200],
+        requested_model=_storable(call.requested_model)[:200],
         operation=call.operation,
         dialect=call.dialect,
         stream=call.stream,
         outcome=failure.code if failure else UsageRecord.OK,
-        message=failure.message[:500] if failure else "",
+        message=_storable(failure.message)[:500] if failure else "",
         http_status=failure.status if failure else 200,
         finish=call.finish,
         input_tokens=usage.input_tokens,
@@ -93,10 +93,15 @@ def record(call: Call, error: BaseException | None) -> Row:
         attempts=call.attempts,
         cached=call.cached,
         request_id=call.request_id,
-        changes=[str(change) for change in call.changes],
+        changes=[_storable(str(change)) for change in call.changes],
         journey=journey.of(call),
         queued_ms=call.queued_ms,
     )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL, and what cannot be recorded is not confirmed."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _ms(start: float, end: float) -> int:
