@@ -10,8 +10,10 @@ from decimal import Decimal
 from aiproxy.errors import as_call_error
 from aiproxy.gateway import journey
 from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.packing import Answer
 from aiproxy.models import UsageRecord
 from aiproxy.usage.row import Row
+from providers.chat import ChatResponse
 from providers.usage import Usage, cost
 
 CHARACTERS_PER_TOKEN = 4
@@ -34,6 +36,17 @@ def charge(call: Call, usage: Usage | None, received: int = 0, *, counted: bool 
         call.usage_source = "estimated"
     if call.usage is not None and call.target is not None:
         call.cost, call.price_source = price(call.target, call.model, call.usage, call.at)
+
+
+def answered(call: Call, answer: Answer) -> None:
+    """Note on ``call`` what a whole answer says of itself, and what it used and cost."""
+    call.model = answer.model
+    if isinstance(answer, ChatResponse):
+        call.finish = answer.finish
+        charge(call, answer.usage, len(answer.text))
+    else:
+        call.finish = "stop"
+        charge(call, answer.usage)
 
 
 def price(

@@ -135,12 +135,12 @@ class Breakers:
         return breaker
 
     def paused(self, integration_id: UUID, model: str | None = None) -> float:
-        """Seconds for which the integration is still left alone, or ``model`` there (any, without one); 0 when it is
-        not.
+        """Seconds for which the integration is left alone for its failures, or ``model`` there for any reason; 0 when
+        it is not.
         """
         breaker = self._known.get(integration_id)
         wait = breaker.wait(time.monotonic()) if breaker else 0.0
-        return max(wait, self.resting(integration_id, model))
+        return wait if model is None else max(wait, self.resting(integration_id, model))
 
     def rest(self, integration_id: UUID, model: str, seconds: float) -> None:
         """Its provider has asked this worker for fewer calls of ``model``: leave that alone for so long, at most
@@ -153,13 +153,12 @@ class Breakers:
                 del models[name]
             models[model] = now + min(seconds, MAX_REST)
 
-    def resting(self, integration_id: UUID, model: str | None = None) -> float:
-        """Seconds for which its provider still wants to be left alone with ``model``, or with any."""
+    def resting(self, integration_id: UUID, model: str) -> float:
+        """Seconds for which its provider still wants to be left alone with ``model``."""
         models = self._rests.get(integration_id)
         if models is None:
             return 0.0
-        until = max(models.values(), default=0.0) if model is None else models.get(model, 0.0)
-        return max(0.0, until - time.monotonic())
+        return max(0.0, models.get(model, 0.0) - time.monotonic())
 
     def reset(self, integration_id: UUID) -> None:
         """Forget what happened: its owner has mended or tested it."""

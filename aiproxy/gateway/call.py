@@ -139,6 +139,9 @@ class Call:
     cache_age: float | None = None
     """Seconds since the answer was given for the first time, where it comes from the cache."""
 
+    def done(self, step: str) -> None:
+        self.steps.append((step, time.monotonic()))
+
     @property
     def cached(self) -> bool:
         return self.cache_age is not None

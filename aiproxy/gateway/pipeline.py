@@ -7,7 +7,6 @@ left there is no second attempt.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
@@ -25,7 +24,7 @@ from providers.chat import ChatRequest, ChatResponse
 from providers.embedding import EmbeddingRequest, EmbeddingResponse
 from providers.events import Ended, Event
 
-T = TypeVar("T")
+A = TypeVar("A", ChatResponse, EmbeddingResponse)
 
 
 async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatResponse:
@@ -36,15 +35,7 @@ async def chat(gateway: Gateway, call: Call, request: ChatRequest) -> ChatRespon
         reply = await exchange(gateway, call, target, wire)
         return target.adapter.parse(reply, target.host)
 
-    async with recorded(gateway, call):
-        targets = await _admitted(gateway, call, request)
-        response = await cache.find(gateway, call, targets, request, ChatResponse)
-        if response is None:
-            response = await _answered(gateway, call, targets, once)
-            call.model, call.finish = response.model, response.finish
-            billing.charge(call, response.usage, len(response.text))
-    await cache.keep(gateway, call, request, response)
-    return response
+    return await _whole(gateway, call, request, once, ChatResponse)
 
 
 async def chat_stream(
@@ -83,15 +74,7 @@ async def embed(gateway: Gateway, call: Call, request: EmbeddingRequest) -> Embe
         reply = await exchange(gateway, call, target, wire)
         return target.adapter.parse_embedding(reply, target.host)
 
-    async with recorded(gateway, call):
-        targets = await _admitted(gateway, call, request)
-        response = await cache.find(gateway, call, targets, request, EmbeddingResponse)
-        if response is None:
-            response = await _answered(gateway, call, targets, once)
-            call.model, call.finish = response.model, "stop"
-            billing.charge(call, response.usage)
-    await cache.keep(gateway, call, request, response)
-    return response
+    return await _whole(gateway, call, request, once, EmbeddingResponse)
 
 
 async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int, bool]:
@@ -101,35 +84,42 @@ async def count(gateway: Gateway, call: Call, request: ChatRequest) -> tuple[int
 
     async def once(target: Target) -> tuple[int, bool]:
         adapter, asked = target.adapter, defaults.apply(request, target)
-        wire = adapter.build_count(asked, target.host) if isinstance(adapter, Counting) else None
-        if wire is None or not isinstance(adapter, Counting):
-            sent = adapter.build(asked, target.host).content() or b""
-            return -(-len(sent) // billing.CHARACTERS_PER_TOKEN), True
-        reply = await exchange(gateway, call, target, wire)
-        return adapter.parse_count(reply, target.host), False
+        if isinstance(adapter, Counting) and (wire := adapter.build_count(asked, target.host)):
+            reply = await exchange(gateway, call, target, wire)
+            return adapter.parse_count(reply, target.host), False
+        return size.of_wire(adapter.build(asked, target.host)), True
 
     async with recorded(gateway, call):
-        counted = await _answered(gateway, call, await _admitted(gateway, call, request), once)
+        targets = await _admitted(gateway, call, request)
+        tokens, estimated = await first_good(gateway.guards, call, targets, once)
+        breaker = breaker_of(gateway, call)
+        breaker.abandoned() if estimated else breaker.succeeded()  # an estimate asks nobody
         call.finish = "stop"
-    return counted
+    return tokens, estimated
 
 
-async def _admitted(
-    gateway: Gateway, call: Call, request: ChatRequest | EmbeddingRequest
-) -> list[Target]:
+async def _whole(
+    gateway: Gateway, call: Call, request: cache.Request, once: Once[A], kind: type[A]
+) -> A:
+    """What ``once`` gets of the first target that answers, or the cache has already."""
+    async with recorded(gateway, call):
+        targets = await _admitted(gateway, call, request)
+        answer = await cache.find(gateway, call, targets, request, kind)
+        if answer is None:
+            answer = await first_good(gateway.guards, call, targets, once)
+            breaker_of(gateway, call).succeeded()
+            billing.answered(call, answer)
+    await cache.keep(gateway, call, request, answer)
+    return answer
+
+
+async def _admitted(gateway: Gateway, call: Call, request: cache.Request) -> list[Target]:
     """Where the call may go, in order, and until when; as soon as the limits of its account and token let it."""
     ways = routing.ways(await live.connections(call.caller.user_id), call)
     targets = order.put(ways, call, gateway.facts, partial(size.likely, request))
     totals = [gateway.timeouts.of(target.connection.policy).total for target in targets]
     call.until = call.started + min(call.patience, max(totals))
-    call.steps.append(("routed", time.monotonic()))
+    call.done("routed")
     await gateway.guards.limits.caller(call, targets, partial(size.most, call, request, targets))
-    call.steps.append(("admitted", time.monotonic()))
+    call.done("admitted")
     return targets
-
-
-async def _answered(gateway: Gateway, call: Call, targets: list[Target], once: Once[T]) -> T:
-    """A whole exchange with the first target that answers."""
-    answer = await first_good(gateway.guards, call, targets, once)
-    breaker_of(gateway, call).succeeded()
-    return answer

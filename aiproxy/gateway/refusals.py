@@ -75,7 +75,12 @@ def _note(full: Full) -> str:
 
 def _unit(full: Full) -> str:
     unit = full.part.gauge.what.unit
-    return "US dollars" if unit == "dollars" else unit
+    if unit == "dollars":
+        return "US dollars"
+    return _ONE[unit] if _amount(full, full.ask.meter.limit) == "1" else unit
+
+
+_ONE = {"requests": "request", "tokens": "token", "calls at once": "call at once"}
 
 
 def _amount(full: Full, amount: float) -> str:

@@ -12,6 +12,7 @@ from aiproxy.protocols.base import encode
 from providers.chat import ChatRequest, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from providers.embedding import EmbeddingRequest
 from providers.usage import Usage
+from providers.wire import WireRequest
 
 ANSWER_TOKENS = 500
 """A usual answer. A larger ``max_tokens`` only says what would be too long."""
@@ -36,6 +37,11 @@ def most(
     if isinstance(request, EmbeddingRequest):
         return of_embedding(request)
     return most_of_chat(request, targets)
+
+
+def of_wire(wire: WireRequest) -> int:
+    """Tokens of what would be sent."""
+    return -(-len(wire.content() or b"") // CHARACTERS_PER_TOKEN)
 
 
 def of_chat(request: ChatRequest) -> Usage:

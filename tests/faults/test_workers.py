@@ -1,18 +1,21 @@
-"""Two workers, run for real on both databases: what happens at one holds at the other, and a database may go away."""
+"""Two workers, run for real on SQLite, and on PostgreSQL with Valkey: what happens at one holds at the other, and what
+they stand on may go away.
+"""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes import serve_fake
-from tests.processes import Line, Site, furnish, served
-from tests.servers import postgres
+from tests.processes import Line, Site, body, furnish, served
+from tests.servers import postgres, valkey
 from tests.waiting import eventually
 
 soon = partial(eventually, seconds=15)  # a second or two, unless the machine has much else to do
@@ -72,13 +75,38 @@ def an_integration_in_trouble_is_left_alone_until_a_test_reaches_it(pair: Pair) 
     soon(lambda: pair.one.chat() == 200)
 
 
+def a_limit_counts_the_calls_of_both(pair: Pair) -> None:
+    given = {"kind": "integration", "integrationId": pair.site.integration, "requestsPerMinute": 2}
+    status, _, limit = pair.one.ask("POST", "/api/limits", given)
+    assert status == 201
+    soon(lambda: pair.other.ask("GET", "/api/limits")[2][0]["fills"])
+    answered = [line.chat() for _ in range(2) for line in (pair.one, pair.other)]
+    assert answered == [200, 200, 429, 429]
+    pair.one.ask("DELETE", f"/api/limits/{limit['id']}")
+    soon(lambda: pair.one.chat() == pair.other.chat() == 200)
+
+
+def what_one_keeps_the_other_gives_again(pair: Pair) -> None:
+    questions = count()
+
+    def ask(line: Line, question: int) -> str | None:
+        call = body("fake-fast", seed=question)
+        return line.ask("POST", "/v1/chat/completions", call)[1]["x-aim-cache"]
+
+    pair.one.ask("PUT", pair.integration, {"policy": {"cacheSeconds": 60}})
+    soon(lambda: ask(pair.other, next(questions)) is not None)
+    assert [ask(pair.one, 4711), ask(pair.other, 4711)] == ["miss", "hit"]
+
+
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_what_happens_at_one_worker_holds_at_the_other(database, fake, tmp_path):
     # One test, because starting two workers takes longer than all it asks of them.
     with ExitStack() as stack:
         environment = {"AIM_WORKERS": "2", "AIM_PRIVATE_ENDPOINTS": f"127.0.0.1:{fake.port}"}
+        redis = stack.enter_context(ExitStack())
         if database == "postgres":
             environment["DATABASE_URL"] = stack.enter_context(postgres())
+            environment["REDIS_URL"] = redis.enter_context(valkey())
         server = stack.enter_context(served())(tmp_path / "var", **environment)
         server.line()
         site = furnish(server, fake)
@@ -88,6 +116,11 @@ def test_what_happens_at_one_worker_holds_at_the_other(database, fake, tmp_path)
         an_edited_integration_is_edited(pair)
         a_new_alias_is_known(pair)
         an_integration_in_trouble_is_left_alone_until_a_test_reaches_it(pair)
+        a_limit_counts_the_calls_of_both(pair)
+        if database == "postgres":
+            what_one_keeps_the_other_gives_again(pair)
+            redis.close()
+            assert {line.chat() for _ in range(5) for line in (one, other)} == {200}
 
 
 def test_postgres_may_be_restarted(tmp_path: Path, fake: Any):

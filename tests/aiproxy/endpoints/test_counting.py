@@ -74,3 +74,14 @@ def test_token_needs_the_scope_of_chats(machine):
 def test_unknown_model_is_an_error_in_the_callers_dialect(machine):
     reply = machine.post("/v1beta/models/no-such-model:countTokens", CONTENTS)
     assert reply.json()["error"]["status"] == "NOT_FOUND"
+
+
+def test_estimate_does_not_hide_that_a_provider_fails(machine):
+    """Some clients count before each call, so no two failures would ever follow each other."""
+    machine.connect()
+    for _ in range(5):
+        machine.post("/v1/messages/count_tokens", {"model": "openai-compatible/x", **MESSAGES})
+        body = {"model": "openai-compatible/fake-error-500", **MESSAGES}
+        machine.post("/v1/chat/completions", body, headers={"X-Aim-Fallback": "sandbox/sandbox"})
+    failing = machine.post("/v1/chat/completions", {"model": "openai-compatible/x", **MESSAGES})
+    assert (failing.status_code, len(machine.fake.requests)) == (503, 5)

@@ -392,16 +392,26 @@ def test_a_provider_that_asks_for_a_long_wait_is_left_alone_as_long(machine):
     integration, other = machine.connect(), machine.connect(name="other")
     _, manager = machine.issue("integrations:write")
     header = {"X-Integration-Id": str(integration.pk)}
-    first = machine.post(CHAT, body("fake-error-429-retry-20"), headers=header)
+    refused = body("fake-error-429-retry-20")
+    first = machine.post(CHAT, refused, headers=header)
     assert first.headers["retry-after"] == "20"
-    again = machine.post(CHAT, body("fake-model"), headers=header)
+    again = machine.post(CHAT, refused, headers=header)
     assert (again.status_code, again.json()["error"]["code"]) == (429, "rate_limit")
     assert 10 < int(again.headers["retry-after"]) <= 20
     assert len(machine.fake.requests) == 1
     elsewhere = {"X-Integration-Id": str(other.pk)}
-    assert machine.post(CHAT, body("fake-model"), headers=elsewhere).status_code == 200
+    machine.post(CHAT, refused, headers=elsewhere)
+    assert len(machine.fake.requests) == 2
     machine.post(f"/api/integrations/{integration.pk}/test", token=manager)
-    assert machine.post(CHAT, body("fake-model"), headers=header).status_code == 200
+    asked = len(machine.fake.requests)
+    machine.post(CHAT, refused, headers=header)
+    assert len(machine.fake.requests) == asked + 1
+
+
+def test_another_model_of_the_same_key_is_not_left_alone_with_it(machine):
+    machine.connect()
+    machine.post(CHAT, body("openai-compatible/fake-error-429-retry-20"))
+    assert machine.post(CHAT, body("openai-compatible/fake-model")).status_code == 200
 
 
 def test_a_short_wait_leaves_nobody_alone(machine):

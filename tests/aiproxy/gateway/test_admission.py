@@ -63,6 +63,10 @@ def test_the_most_is_a_longer_answer_than_usual_where_nobody_says(target):
             "The limit of 60 requests a minute for this account is reached: 60 of 60 are used. It frees in 1 s.",
         ),
         (
+            refused("requests_per_minute", 1, 1, 1, 60),
+            "The limit of 1 request a minute for this account is reached: 1 of 1 are used. It frees in 60 s.",
+        ),
+        (
             refused("concurrent", 5, 1, 5, 1, by_operator=True),
             "The limit of 5 calls at once for this account is reached: 5 of 5 are under way. It frees in 1 s. "
             "An administrator of this server has set it.",

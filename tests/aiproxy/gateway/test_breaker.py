@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 
-from aiproxy.gateway.breaker import Breaker, verdict
+from aiproxy.gateway.breaker import Breaker, Breakers, verdict
 from providers.errors import (
     AddressRefused,
     AuthFailed,
@@ -93,3 +94,10 @@ def test_a_refusal_shows_that_the_provider_is_there(error):
     breaker = Breaker(failures=4)
     verdict(breaker, error("x"), 0.0)
     assert breaker.failures == 0
+
+
+def test_a_model_that_a_provider_wants_less_of_is_no_failure_of_its_integration():
+    breakers, integration = Breakers(), uuid4()
+    breakers.rest(integration, "busy", 20.0)
+    assert breakers.paused(integration, "busy") > 0
+    assert breakers.paused(integration, "other") == breakers.paused(integration) == 0
