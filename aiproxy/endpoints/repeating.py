@@ -100,10 +100,10 @@ async def _again(earlier: Earlier, exchange: Exchanging) -> None:
     reply = earlier.reply
     headers = {name.decode(): value.decode("latin-1") for name, value in reply.headers}
     # A page may read it if it could read the first one, and still may.
-    exchange.readable_for(frozenset({headers.pop("access-control-allow-origin", "")}))
+    page = headers.pop("access-control-allow-origin", "")
+    exchange.readable_for(frozenset({page} if page else ()))
     headers = {name: value for name, value in headers.items() if name not in _OF_EACH_ANSWER}
     headers["idempotency-replayed"] = "true"
-    exchange.always = {}  # what let a page read the first answer is among its headers
     headers["x-aim-original-request-id"] = earlier.request_id
     await exchange.answer(reply.body, reply.status, headers)
 
