@@ -147,7 +147,6 @@ async def relay(
                             yield piece
                     finally:
                         meter.close()
-                        call.unread = call.usage is None
     except CallError as error:
         if answer is None or error is not refusal:
             raise

@@ -13,10 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 from aiproxy.errors import DiskFull, NotRecorded
 from aiproxy.usage import rollups, row
@@ -120,8 +128,7 @@ class Recorder:
         records = [entry.record for entry in group]
         error = self._try(records)
         if error is not None:  # a connection that broke while idle is worth one more try
-            if isinstance(error, IntegrityError):
-                _let_go_of_deleted(records)
+            _mend(records, error)
             error = self._try(records)
         hopeless = isinstance(error, OperationalError | InterfaceError)
         if error is None or hopeless or len(group) == 1:
@@ -189,6 +196,29 @@ def _tell(group: list[_Entry], error: Exception | None) -> None:
     loop = group[0].done.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)
+
+
+def _mend(records: list[Row], error: Exception) -> None:
+    """As far as it lies with what is to be written."""
+    if isinstance(error, IntegrityError):
+        _let_go_of_deleted(records)
+    elif isinstance(error, DataError | ValueError):
+        for record in records:
+            for name in record.__struct_fields__:
+                setattr(record, name, _without_zero(getattr(record, name)))
+
+
+def _without_zero(value: Any) -> Any:
+    """Callers and providers may send the character zero in any name, and PostgreSQL takes it in no text."""
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case dict():
+            return {_without_zero(key): _without_zero(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_without_zero(inner) for inner in value]
+        case _:
+            return value
 
 
 def _let_go_of_deleted(records: list[Row]) -> None:
