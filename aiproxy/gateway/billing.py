@@ -106,15 +106,10 @@ def record(call: Call, error: BaseException | None) -> Row:
         attempts=call.attempts,
         cached=call.cached,
         request_id=call.request_id,
-        changes=[_storable(str(change)) for change in call.changes],
+        changes=[str(change) for change in call.changes],
         journey=journey.of(call),
         queued_ms=call.queued_ms,
     )
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps no NUL, and what cannot be recorded is not confirmed."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _ms(start: float, end: float) -> int:
