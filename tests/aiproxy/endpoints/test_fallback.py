@@ -11,7 +11,7 @@ from aiproxy.gateway import aliases
 from aiproxy.models import Alias, UsageRecord
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
-FAILING = "openai-compatible/fake-error-429-retry-60"
+FAILING = "openai-compatible/fake-error-429-retry-0"
 
 CALLS = {
     "native": ("/api/ai/chat", {"model": FAILING, "messages": MESSAGES}),
