@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiproxy.models import UsageRecord
+from marketplace import journey
 from marketplace.templatetags.ui import duration, money, words
 from providers.registry import catalogue
 
@@ -81,13 +82,13 @@ def _cost(call: UsageRecord) -> list[Fact]:
 
 
 def _time(call: UsageRecord) -> list[Fact]:
-    held = call.queued_ms
-    ours = None if call.provider_ms is None else max(0, call.latency_ms - call.provider_ms - held)
+    held, between = call.queued_ms, journey.between(call)
     return [
         Fact("In all", duration(call.latency_ms)),
         Fact("To the first token", duration(call.first_token_ms)),
-        Fact("At the provider", duration(call.provider_ms)),
-        Fact("In this server", duration(ours)),
+        Fact("At the provider", duration(journey.outside(call))),
+        Fact("In this server", duration(journey.inside(call))),
         *([Fact("Waiting for a limit", duration(held))] if held else []),
+        *([Fact("Waiting between attempts", duration(between))] if between else []),
         Fact("Attempts", str(call.attempts)),
     ]

@@ -83,15 +83,35 @@ def of_call(call: UsageRecord) -> Journey | None:
         return None
     steps = {str(name): float(at) for name, at in call.journey.get("steps", ())}
     attempts: Sequence[Mapping[str, Any]] = call.journey.get("attempts", ())
+    passed: Sequence[Mapping[str, Any]] = call.journey.get("passed", ())
     stops = [
         _caller(call),
-        *_limits(call, steps, attempts),
+        *_limits(call, steps, attempts, passed),
         *_cache(call, attempts),
         *_route(call),
-        *(_attempt(number, one) for number, one in enumerate(attempts, 1)),
+        *_tried(call, attempts, passed),
     ]
-    spans = list(_spans(call, steps, attempts))
+    spans = sorted(_spans(call, steps, attempts), key=lambda span: span.start)
     return Journey(stops, spans, _shares(call), sums(call))
+
+
+def between(call: UsageRecord) -> int:
+    """Milliseconds of waiting before further attempts at the same place."""
+    return round(sum(one.get("waited") or 0 for one in call.journey.get("attempts", ())))
+
+
+def outside(call: UsageRecord) -> int | None:
+    """Milliseconds at providers, in all attempts; None where nothing was sent."""
+    if call.provider_ms is None:
+        return None
+    # The record has the last attempt's time; those before it were the providers' too.
+    earlier = call.journey.get("attempts", ())[:-1]
+    return call.provider_ms + round(sum(one.get("ms") or 0 for one in earlier))
+
+
+def inside(call: UsageRecord) -> int:
+    """Milliseconds that were neither the providers' nor waited."""
+    return max(0, call.latency_ms - (outside(call) or 0) - call.queued_ms - between(call))
 
 
 def sums(call: UsageRecord) -> list[Sum]:
@@ -109,16 +129,21 @@ def _caller(call: UsageRecord) -> Stop:
 
 
 def _limits(
-    call: UsageRecord, steps: Mapping[str, float], attempts: Sequence[Any]
+    call: UsageRecord,
+    steps: Mapping[str, float],
+    attempts: Sequence[Any],
+    passed: Sequence[Mapping[str, Any]],
 ) -> Iterator[Stop]:
-    if call.queued_ms:
-        yield Stop(
-            "Limits", f"Waited {duration(call.queued_ms)} until a limit let it through", "wait"
-        )
+    waited = f"Waited {duration(call.queued_ms)}" if call.queued_ms else ""
+    if call.outcome in _REFUSALS and not attempts and not call.cached:
+        text = f"{waited}, and was not let through" if waited else "Not let through"
+        yield Stop("Limits", text, "bad", call.message)
+    elif waited:
+        yield Stop("Limits", f"{waited} until a limit let it through", "wait")
+    elif any(one.get("outcome") in _REFUSALS for one in passed):
+        yield Stop("Limits", "Let through by those of the account and the token")
     elif attempts or "admitted" in steps:
         yield Stop("Limits", "Let through at once")
-    elif call.outcome in _REFUSALS and not call.cached:
-        yield Stop("Limits", "Not let through", "bad", call.message)
 
 
 def _cache(call: UsageRecord, attempts: Sequence[Any]) -> Iterator[Stop]:
@@ -148,21 +173,44 @@ def _route(call: UsageRecord) -> Iterator[Stop]:
     yield Stop("Route", text, detail=detail, places=route.get("targets", ()))
 
 
-def _attempt(number: int, one: Mapping[str, Any]) -> Stop:
+def _tried(
+    call: UsageRecord, attempts: Sequence[Mapping[str, Any]], passed: Sequence[Mapping[str, Any]]
+) -> Iterator[Stop]:
+    """In the order in which they were come to."""
+    found = [
+        (one.get("at", 0), _attempt(number, one, broke=_broke(call, attempts, number)))
+        for number, one in enumerate(attempts, 1)
+    ]
+    if attempts or len(passed) > 1:  # else its message is the call's
+        found += [(one.get("at", 0), _passed(one)) for one in passed]
+    for _, stop in sorted(found, key=lambda one: one[0]):
+        yield stop
+
+
+def _broke(call: UsageRecord, attempts: Sequence[Any], number: int) -> bool:
+    """Whether this attempt began its answer and did not bring it to an end."""
+    return number == len(attempts) and call.outcome != UsageRecord.OK
+
+
+def _passed(one: Mapping[str, Any]) -> Stop:
+    return Stop("Passed over", words(str(one.get("outcome") or "")), "wait", _place(one))
+
+
+def _attempt(number: int, one: Mapping[str, Any], *, broke: bool) -> Stop:
     well = one.get("outcome") == UsageRecord.OK
+    answered = "Began its answer and did not end it" if broke else "Answered"
     said = [
-        "Answered" if well else words(str(one.get("outcome") or "no answer")),
+        answered if well else words(str(one.get("outcome") or "no answer")),
         f"after a wait of {_ms(one['waited'])}" if one.get("waited") else "",
         f"status {one['status']}" if one.get("status") else "",
         _ms(one["ms"]) if "ms" in one else "",
     ]
-    place = [one.get("integration"), one.get("model"), one.get("message")]
-    return Stop(
-        f"Attempt {number}",
-        ", ".join(filter(None, said)),
-        "good" if well else "bad",
-        " · ".join(filter(None, place)),
-    )
+    tone: Tone = "good" if well and not broke else "bad"
+    return Stop(f"Attempt {number}", ", ".join(filter(None, said)), tone, _place(one))
+
+
+def _place(one: Mapping[str, Any]) -> str:
+    return " · ".join(filter(None, (one.get(name) for name in ("integration", "model", "message"))))
 
 
 # --- Time ---
@@ -180,29 +228,34 @@ def _spans(
     def span(label: str, tone: Tone, start: float, end: float) -> Span:
         return Span(label, tone, start, max(0.0, end - start), whole)
 
-    held = min(call.queued_ms, sent)
-    admitted = steps.get("admitted", sent)
+    waited = steps.get("waited", steps.get("admitted", sent))
+    held = min(call.queued_ms, waited)
     if held:
-        yield span("Waiting for a limit", "wait", max(0.0, admitted - held), admitted)
-        yield span("Before it was sent", "ours", admitted, sent)
-    else:
-        yield span("Before it was sent" if attempts else "In this server", "ours", 0, sent)
+        yield span("Before the wait", "ours", 0, min(sent, waited - held))
+        yield span("Waiting for a limit", "wait", waited - held, waited)
+    if not held or waited < sent:
+        yield span(
+            "Before it was sent" if attempts else "In this server", "ours", held and waited, sent
+        )
     for number, one in enumerate(attempts, 1):
         at, waited = one.get("at", 0), one.get("waited") or 0
         if waited:
             yield span(f"Wait before attempt {number}", "wait", max(0, at - waited), at)
-        well = one.get("outcome") == UsageRecord.OK
+        well = one.get("outcome") == UsageRecord.OK and not _broke(call, attempts, number)
         yield span(f"Attempt {number}", "good" if well else "bad", at, at + one.get("ms", 0))
     if "first event" in steps and "answered" in steps and attempts:
-        yield span("The answer", "good", steps["first event"], steps["answered"])
+        tone: Tone = "good" if call.outcome == UsageRecord.OK else "bad"
+        yield span("The answer", tone, steps["first event"], steps["answered"])
 
 
 def _shares(call: UsageRecord) -> str:
-    if call.provider_ms is None:
-        return f"{duration(call.latency_ms)} in this server"
-    ours = max(0, call.latency_ms - call.provider_ms - call.queued_ms)
-    held = f", {duration(call.queued_ms)} waiting for a limit" if call.queued_ms else ""
-    return f"{duration(ours)} in this server{held}, {duration(call.provider_ms)} at the provider"
+    others = (
+        (call.queued_ms, "waiting for a limit"),
+        (between(call), "waiting between attempts"),
+        (outside(call), "at the provider"),
+    )
+    told = [f"{duration(ms)} {where}" for ms, where in others if ms]
+    return ", ".join([f"{duration(inside(call))} in this server", *told])
 
 
 def _ms(milliseconds: float) -> str:

@@ -111,7 +111,9 @@ class Admission:
         try:
             full = await self._wait(ticket, line, full, call.until)
         finally:
-            call.queued_ms += round((time.monotonic() - began) * 1000)
+            ended = time.monotonic()
+            call.queued_ms += round((ended - began) * 1000)
+            call.steps.append(("waited", ended))
         if full is not None:
             raise refusals.error(full, target)
         return ticket

@@ -42,7 +42,7 @@ class Guards:
 async def first_good(
     guards: Guards, call: Call, targets: Sequence[Target], once: Once[T], *, again: bool = True
 ) -> T:
-    """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried.
+    """What ``once`` gives for the first of ``targets`` that answers, each noted on ``call`` as it is tried or passed.
 
     Where there is another target to go to, none is waited for; without ``again`` none is asked twice in any case.
     No attempt begins when ``call.until`` has come.
@@ -55,9 +55,12 @@ async def first_good(
         call.place = place
         elsewhere = any(guards.may_call(other) for other in targets[place:])
         attempts = 1 if elsewhere or not again else None
+        began, tried = time.monotonic(), len(call.tried)
         try:
             return await _at(guards, call, target, once, attempts, patient=not elsewhere)
         except CallError as error:
+            if len(call.tried) == tried:
+                call.passed.append(Attempt(target, began, time.monotonic(), error))
             if not error.fall_back:
                 raise
             failure, call.fell = error, error.code

@@ -110,6 +110,8 @@ class Call:
     steps: list[tuple[str, float]] = field(default_factory=list)
     """What was done when, for who wants to know where the time went (``gateway.journey``)."""
     tried: list[Attempt] = field(default_factory=list)
+    passed: list[Attempt] = field(default_factory=list)
+    """Places that a limit or a rest closed before anything was sent to them."""
     target: Target | None = None
     changes: tuple[Change, ...] = ()
     limits: dict[UUID, RateLimitState] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """What explains a call afterwards (PRODUCT A8): why it went where it went, each attempt, and when each step was done.
 
 It becomes ``UsageRecord.journey``: ``{"route": {"by", "strategy", "targets", "paused"}, "steps": [[name, ms], …],
-"attempts": [{"integration", "provider", "model", "at", "ms", "outcome", "message", "status", "waited"}, …]}``.
+"attempts": [{"integration", "provider", "model", "at", "ms", "outcome", "message", "status", "waited"}, …],
+"passed": [the same, for places to which nothing was sent], }``. The step "waited" is the end of waiting for a limit.
 Times are milliseconds since the call arrived. Our own words only, as in the record's message.
 """
 
@@ -27,6 +28,8 @@ def of(call: Call) -> dict[str, Any]:
             told["route"]["paused"] = route.paused
     if call.tried:
         told["attempts"] = list(_attempts(call))
+    if call.passed:
+        told["passed"] = [_attempt(call, one) for one in call.passed[-MOST_ATTEMPTS:]]
     return told
 
 
@@ -44,21 +47,24 @@ def _steps(call: Call) -> Iterator[tuple[str, float]]:
 def _attempts(call: Call) -> Iterator[dict[str, Any]]:
     before: Attempt | None = None
     for one in call.tried[-MOST_ATTEMPTS:]:
-        connection = one.target.connection
-        told: dict[str, Any] = {
-            "integration": connection.name,
-            "provider": connection.provider.id,
-            "model": one.target.model,
-            "at": _since(call, one.began),
-            "ms": round((one.ended - one.began) * 1000, 1),
-            "outcome": "ok",
-        }
-        if one.error is not None:
-            told |= _failure(one.error)
+        told = _attempt(call, one)
         if before is not None and before.target is one.target:
             told["waited"] = round((one.began - before.ended) * 1000, 1)
         yield told
         before = one
+
+
+def _attempt(call: Call, one: Attempt) -> dict[str, Any]:
+    connection = one.target.connection
+    told: dict[str, Any] = {
+        "integration": connection.name,
+        "provider": connection.provider.id,
+        "model": one.target.model,
+        "at": _since(call, one.began),
+        "ms": round((one.ended - one.began) * 1000, 1),
+        "outcome": "ok",
+    }
+    return told if one.error is None else told | _failure(one.error)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

@@ -519,6 +519,9 @@ class CallJourney(Schema):
     route: CallRoute | None = None
     steps: list[tuple[str, float]] = Field([], description="What was done, and when it was.")
     attempts: list[CallAttempt] = []
+    passed: list[CallAttempt] = Field(
+        [], description="Places that a limit or a rest closed: nothing was sent to them."
+    )
 
 
 class CallCharge(Schema):

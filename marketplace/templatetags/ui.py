@@ -73,8 +73,9 @@ def money(amount: Decimal | None) -> str:
 
 @register.filter
 def exact(amount: Decimal) -> str:
-    """US dollars with every digit, where they shall add up."""
-    return f"${amount.normalize():f}"
+    """US dollars with every digit, where they shall add up, and with cents at least."""
+    _, _, cents = f"{amount.normalize():f}".partition(".")
+    return f"${amount:.{max(2, len(cents))}f}"
 
 
 @register.filter

@@ -14,7 +14,7 @@ from providers.errors import CallError
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 PATHS = [r.path for r in routes.routes if isinstance(r, Route) and "{" not in r.path]
-TABLE = README.partition("## Settings")[2].partition("\n## ")[0]
+TABLE = README.partition("### Settings")[2].partition("\n##")[0]
 
 
 def subclasses(base: type[CallError]) -> set[type[CallError]]:

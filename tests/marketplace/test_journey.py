@@ -108,7 +108,10 @@ def test_places_that_are_left_alone_are_told(record):
 def test_page_shows_the_way_and_where_the_time_went(record, show):
     page = show(record())
     assert "By the alias fast, by weight" in page
-    assert "193 ms in this server, 119 ms waiting for a limit, 500 ms at the provider" in page
+    assert (
+        "119 ms waiting for a limit, 180 ms waiting between attempts, 680 ms at the provider"
+        in page
+    )
     assert "Wait before attempt 2" in page
 
 
@@ -151,6 +154,50 @@ def test_refused_by_a_limit_says_so(record):
     )
     stop = stops(call)["Limits"]
     assert (stop.text, stop.detail) == ("Not let through", "60 requests a minute are used up.")
+
+
+def test_refused_by_a_limit_of_the_integration_says_so(record):
+    refused = FAILED | {"outcome": "quota_exceeded", "message": "The budget has no room."}
+    call = record(
+        outcome="quota_exceeded",
+        message="The budget has no room.",
+        journey={"steps": STEPS[:2], "passed": [refused]},
+        queued_ms=0,
+        attempts=0,
+        provider_ms=None,
+    )
+    found = stops(call)
+    assert found["Limits"].text == "Not let through"
+    assert "Passed over" not in found
+
+
+def test_waited_in_vain_says_so(record):
+    call = record(outcome="rate_limit", journey={"steps": STEPS[:1]}, attempts=0, provider_ms=None)
+    assert stops(call)["Limits"].text == "Waited 119 ms, and was not let through"
+
+
+def test_place_that_a_limit_closed_is_told_before_the_one_that_answered(record):
+    closed = FAILED | {"outcome": "quota_exceeded", "message": "The budget has no room."}
+    call = record(journey=JOURNEY | {"attempts": [ANSWERED], "passed": [closed]}, queued_ms=0)
+    titles = [stop.title for stop in followed(call).stops]
+    assert titles[-2:] == ["Passed over", "Attempt 1"]
+    assert stops(call)["Passed over"].detail == "Work · gpt-5-mini · The budget has no room."
+    assert stops(call)["Limits"].text == "Let through by those of the account and the token"
+
+
+def test_stream_that_broke_off_is_not_told_as_answered(record):
+    call = record(outcome="network_error", journey=JOURNEY | {"attempts": [ANSWERED]})
+    stop = stops(call)["Attempt 1"]
+    assert stop.text.startswith("Began its answer and did not end it")
+    assert {span.tone for span in followed(call).spans if span.label == "The answer"} == {"bad"}
+
+
+def test_wait_for_a_limit_lies_where_it_was(record):
+    steps = [["admitted", 5.0], ["waited", 125.0], ["sent", 126.0], ["answered", 800.0]]
+    call = record(journey={"steps": steps, "attempts": [ANSWERED | {"at": 126.0}]})
+    found = {span.label: (span.start, span.took) for span in followed(call).spans}
+    assert found["Waiting for a limit"] == (6.0, 119.0)
+    assert found["Before it was sent"] == (125.0, 1.0)
 
 
 def test_cached_call_says_so(record, show):

@@ -11,7 +11,7 @@ from aiproxy.gateway import aliases
 from aiproxy.models import Alias, UsageRecord
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
-FAILING = "openai-compatible/fake-error-429-retry-60"
+FAILING = "openai-compatible/fake-error-429-retry-0"
 
 CALLS = {
     "native": ("/api/ai/chat", {"model": FAILING, "messages": MESSAGES}),
@@ -213,7 +213,8 @@ def test_fastest_does_not_come_back_to_who_fails(machine, fast):
 def test_second_key_is_not_spent_unasked(machine):
     machine.connect(name="old")
     machine.connect(name="new")
-    assert machine.post("/v1/chat/completions", body()).status_code == 429
+    asked = body("openai-compatible/fake-error-429-retry-60")  # longer than a retry waits
+    assert machine.post("/v1/chat/completions", asked).status_code == 429
     assert len(machine.fake.requests) == 1
     assert UsageRecord.objects.get().integration_name == "old"
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from aiproxy.actions import LimitInput, set_limit
 from aiproxy.models import UsageRecord
+from integrations.audit import SYSTEM
 
 BODY = {"model": "openai-compatible/fake-fast", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -63,3 +67,27 @@ def test_nothing_that_a_provider_said_stands_in_it(machine):
     machine.post("/v1/chat/completions", {**BODY, "model": "openai-compatible/fake-error-401"})
     (attempt,) = the_record().journey["attempts"]
     assert attempt["message"] == the_record().message
+
+
+def test_a_place_that_a_limit_closed_is_told_and_is_no_attempt(machine):
+    first, _ = (machine.connect(name=name) for name in ("Full", "Open"))
+    limit = LimitInput(kind="integration", integration_id=first.pk, tokens_per_day=1)
+    set_limit(SYSTEM, machine.user, limit, machine.user)
+    machine.post("/v1/chat/completions", {**BODY, "model": "openai-compatible/fake-fast"})
+    record = the_record()
+    assert "attempts" not in record.journey
+    (passed,) = record.journey["passed"]
+    assert (passed["integration"], passed["outcome"]) == ("Full", "quota_exceeded")
+    assert passed["message"] == record.message
+
+
+def test_the_end_of_a_wait_for_a_limit_has_its_time(machine):
+    mine = machine.connect()
+    limit = LimitInput(kind="integration", integration_id=mine.pk, concurrent=1, queue_seconds=20)
+    set_limit(SYSTEM, machine.user, limit, machine.user)
+    slow = {**BODY, "model": "openai-compatible/fake-slow-200"}
+    with ThreadPoolExecutor() as both:
+        list(both.map(lambda _: machine.post("/v1/chat/completions", slow), "ab"))
+    quick, held = UsageRecord.objects.order_by("queued_ms")
+    assert "waited" not in names(quick)
+    assert names(held).index("admitted") < names(held).index("waited") < names(held).index("sent")
