@@ -35,7 +35,7 @@ LOOK_SECONDS = 0.2
 SPARE_SECONDS = 5.0
 """Beyond what a worker itself takes to stop; one that still runs then is killed."""
 SETTLED_SECONDS = 10.0
-"""A worker that lived shorter died at once: the next one waits a little, and longer each time."""
+"""A worker that lived shorter died at once: when that happens again, the next one waits, and longer each time."""
 LONGEST_PAUSE = 4.0
 
 _context = multiprocessing.get_context("spawn")
@@ -47,7 +47,7 @@ class CannotStart(Exception):
 
 def pause(quick_deaths: int) -> float:
     """Seconds until a worker is started again after so many in a row that died at once."""
-    return min(LONGEST_PAUSE, 0.25 * 2**quick_deaths) if quick_deaths else 0.0
+    return min(LONGEST_PAUSE, 0.25 * 2**quick_deaths) if quick_deaths > 1 else 0.0
 
 
 def door_of(listener: Listener) -> Callable[[], Listener]:

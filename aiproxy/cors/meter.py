@@ -53,7 +53,12 @@ class Meter:
         self._call.answered_at = time.monotonic()
         if self._parser is not None:
             self._streamed()
-        elif self._kept and self._adapter is not None:
+            return
+        self._read()
+        self._call.unread = self._call.usage is None
+
+    def _read(self) -> None:
+        if self._kept and self._adapter is not None:
             reply = WireReply(200, {"content-type": "application/json"}, bytes(self._kept))
             try:
                 self._whole(self._adapter, reply)

@@ -177,19 +177,20 @@ def _candidates(connection: Connection, path: str, short: str) -> Iterator[tuple
 
 
 def _bare(path: str) -> str:
-    return path.partition("?")[0].removeprefix("/")
+    """Empty for one that nothing can be asked for: a star of an address is itself, and ``clean`` lets none through.
+    Read as a pattern, an owner's twenty stars would take the server hours to compare.
+    """
+    bare = path.partition("?")[0].removeprefix("/")
+    return "" if "*" in bare else bare
 
 
 @lru_cache(maxsize=1024)
 def _expression(pattern: str) -> re.Pattern[str]:
     text = re.escape(pattern)
-    for written, meant in (
-        (r"\*\*", r".+"),
-        (r"\*", r"[^/]+"),
-        (r"\{model\}", r"(?P<model>[^/]+)"),
-    ):
+    for written, meant in ((r"\*\*", r".+"), (r"\*", r"[^/]+")):
         text = text.replace(written, meant)
-    return re.compile(text)
+    text = text.replace(r"\{model\}", r"(?P<model>[^/]+)", 1)
+    return re.compile(text.replace(r"\{model\}", r"(?P=model)"))
 
 
 def clean(path: str, raw: bytes) -> str:

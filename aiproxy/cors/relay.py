@@ -154,6 +154,10 @@ async def relay(
         yield answer.first
 
 
-def _most(wire: WireRequest) -> Usage:
-    """What limits hold back until the answer has told: nobody here knows how long it may be."""
+def _most(wire: WireRequest) -> Usage | None:
+    """What limits hold back until the answer has told: nobody here knows how long it may be. Reading a list uses
+    nothing.
+    """
+    if wire.method == "GET":
+        return None
     return Usage(len(wire.raw or b"") // billing.CHARACTERS_PER_TOKEN, size.MOST_TOKENS)

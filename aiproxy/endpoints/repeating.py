@@ -100,8 +100,8 @@ async def _again(earlier: Earlier, exchange: Exchanging) -> None:
     reply = earlier.reply
     headers = {name.decode(): value.decode("latin-1") for name, value in reply.headers}
     # A page may read it if it could read the first one, and still may.
-    readable = headers.pop("access-control-allow-origin", "")
-    exchange.readable_for(frozenset({readable} if readable else ()))
+    page = headers.pop("access-control-allow-origin", "")
+    exchange.readable_for(frozenset({page} if page else ()))
     headers = {name: value for name, value in headers.items() if name not in _OF_EACH_ANSWER}
     headers["idempotency-replayed"] = "true"
     headers["x-aim-original-request-id"] = earlier.request_id

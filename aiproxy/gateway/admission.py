@@ -84,6 +84,8 @@ class Admission:
         """Without a call nothing was used."""
         try:
             usage, cost = (call.usage, call.cost) if call else (None, None)
+            if call is not None and call.unread:
+                usage = call.estimate
             await self.levels.settle(ticket, usage, cost)
         finally:
             self._lines.wake(rule.id for rule in ticket.rules)

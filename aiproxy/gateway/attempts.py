@@ -56,7 +56,7 @@ async def first_good(
         elsewhere = any(guards.may_call(other) for other in targets[place:])
         attempts = 1 if elsewhere or not again else None
         try:
-            return await _at(guards, call, target, once, attempts)
+            return await _at(guards, call, target, once, attempts, patient=not elsewhere)
         except CallError as error:
             if not error.fall_back:
                 raise
@@ -70,12 +70,20 @@ def _worth_trying(guards: Guards, call: Call, target: Target) -> bool:
     return time.monotonic() < call.until and guards.may_call(target)
 
 
-async def _at(guards: Guards, call: Call, target: Target, once: Once[T], attempts: int | None) -> T:
+async def _at(
+    guards: Guards,
+    call: Call,
+    target: Target,
+    once: Once[T],
+    attempts: int | None,
+    *,
+    patient: bool,
+) -> T:
     call.target = target
     _check_rest(guards, target)
     breaker = guards.breakers.of(target.connection.id)
     if not breaker.wait(time.monotonic()):
-        await guards.limits.target(call, target, patient=attempts is None)
+        await guards.limits.target(call, target, patient=patient)
     if not breaker.allows(time.monotonic()):
         wait = breaker.wait(time.monotonic())
         raise BreakerOpen(

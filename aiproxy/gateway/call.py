@@ -132,6 +132,8 @@ class Call:
     finish: str = ""
     usage: Usage | None = None
     usage_source: str = "none"
+    unread: bool = False
+    """Whether it was answered, and nobody here can tell what that used. Limits then go by their estimate."""
     cost: Decimal | None = None
     price_source: str = ""
     answer: ChatResponse | None = None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiproxy.gateway.billing import CHARACTERS_PER_TOKEN
 from aiproxy.gateway.call import Call, Target
+from aiproxy.gateway.ticket import MOST_OF_ONE
 from aiproxy.protocols.base import encode
 from providers.chat import ChatRequest, File, Image, Part, Reasoning, Text, ToolCall, ToolResult
 from providers.embedding import EmbeddingRequest
@@ -58,7 +59,7 @@ def most_of_chat(request: ChatRequest, targets: Sequence[Target]) -> Usage:
         (target.connection.defaults.get("max_tokens", 0) for target in targets), default=0
     )
     longest = request.max_tokens or allowed or MOST_TOKENS
-    return Usage(of_chat(request).input_tokens, longest * (request.n or 1))
+    return Usage(of_chat(request).input_tokens, min(MOST_OF_ONE, longest * (request.n or 1)))
 
 
 def of_embedding(request: EmbeddingRequest) -> Usage:

@@ -11,6 +11,12 @@ from aiproxy.gateway.limits import Gauge, Rule, Unit, nano
 from aiproxy.metering.meters import Ask, Meter
 from providers.usage import Usage
 
+MOST_OF_ONE = 10**9
+"""Tokens. No call uses more, whatever its caller asks or its provider says, and no more money than MOST_MONEY: larger
+numbers leave what the stores of limits can reckon with.
+"""
+MOST_MONEY = Decimal(10**6)
+
 
 class Part(NamedTuple):
     """One field of one limit, and how much the call asks of it."""
@@ -60,5 +66,5 @@ class Ticket:
         if usage is None or unit == "calls at once":
             return 0
         if unit == "tokens":
-            return usage.total_tokens
-        return part.amount if cost is None else nano(cost)
+            return min(MOST_OF_ONE, usage.total_tokens)
+        return part.amount if cost is None else nano(min(MOST_MONEY, cost))

@@ -137,7 +137,7 @@ def _write(levels: Mapping[str, Level], asks: Sequence[Ask], now: float) -> None
 def _over(level: Level, meter: Meter, now: float) -> datetime:
     match meter.kind:
         case "rate":
-            return _time(now + level.used / meter.limit * MINUTE)
+            return _time(min(now + level.used / meter.limit * MINUTE, _LATE))
         case "places":
             return _time(now + 2 * LEASE_SECONDS)
         case "budget":
@@ -160,3 +160,5 @@ def _time(seconds: float) -> datetime:
 
 
 _EVER = datetime.max.replace(tzinfo=UTC)
+_LATE = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+"""Calls that were under way together may owe a small bucket more minutes than the calendar has."""

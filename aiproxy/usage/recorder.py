@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DataError, InterfaceError, OperationalError, connection, transaction
 
 from aiproxy.errors import DiskFull, NotRecorded
 from aiproxy.usage import rollups, row
@@ -119,6 +120,8 @@ class Recorder:
         records = [entry.record for entry in group]
         error = self._try(records)
         if error is not None:  # a connection that broke while idle is worth one more try
+            if isinstance(error, DataError | ValueError):
+                _mend(records)
             error = self._try(records)
         hopeless = isinstance(error, OperationalError | InterfaceError)
         if error is None or hopeless or len(group) == 1:
@@ -186,6 +189,26 @@ def _tell(group: list[_Entry], error: Exception | None) -> None:
     loop = group[0].done.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)
+
+
+def _mend(records: list[Row]) -> None:
+    """As far as it lies with what is to be written."""
+    for record in records:
+        for name in record.__struct_fields__:
+            setattr(record, name, _without_zero(getattr(record, name)))
+
+
+def _without_zero(value: Any) -> Any:
+    """Callers and providers may send the character zero in any name, and PostgreSQL takes it in no text."""
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd")
+        case dict():
+            return {_without_zero(key): _without_zero(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_without_zero(inner) for inner in value]
+        case _:
+            return value
 
 
 def _consume(done: asyncio.Future[None]) -> None:

@@ -10,10 +10,12 @@ from aiproxy.cors import paths
 from aiproxy.errors import PathRefused
 from integrations import endpoints
 from integrations.live import Connection
+from providers.adapters import custom_mapping
 from providers.catalogue.spec import Auth
 from providers.errors import InvalidRequest
 from providers.registry import without_rows
 from tests.aiproxy.connections import connect
+from tests.aiproxy.own_format import MAPPING
 
 SIGNED = Auth(id="sigv4", type="aws_sigv4", label="Key", place="signature")
 
@@ -209,3 +211,20 @@ def test_an_ambiguous_query_is_refused(text):
 )
 def test_any_other_query_goes_on_as_it_is(text):
     assert paths.query(text, "subscription") == text
+
+
+def own_format(path: str) -> Connection:
+    mapping = custom_mapping.read({**MAPPING, "path": path})
+    return replace(connection_to("custom"), mapping=mapping)
+
+
+def test_a_star_in_an_address_of_ones_own_stands_for_nothing():
+    with pytest.raises(PathRefused):  # as a pattern it would keep the server busy for hours
+        paths.find(own_format("/" + "**a" * 20 + "b"), "POST", "a" * 60)
+
+
+def test_an_address_of_ones_own_may_name_the_model_twice():
+    connection = own_format("/{model}/of/{model}")
+    assert paths.find(connection, "POST", "m/of/m")[1] == "m"
+    with pytest.raises(PathRefused):
+        paths.find(connection, "POST", "m/of/another")

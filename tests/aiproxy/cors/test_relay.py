@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
 
+from aiproxy.actions import LimitInput, set_limit
 from aiproxy.app import application
+from aiproxy.gateway import limits
 from aiproxy.models import UsageRecord
 from integrations.actions import integrations as integration_actions
 from integrations.actions.integrations import IntegrationInput
-from integrations.audit import Actor
+from integrations.audit import SYSTEM, Actor
 from tests.aiproxy.conftest import KEY
 from tests.aiproxy.cors.conftest import ORIGIN, Site
 from tests.factories import make_integration
@@ -600,3 +604,56 @@ def test_a_page_may_read_errors_and_lists(site):
 def test_a_program_that_is_no_page_sees_no_difference(site):
     response = site.send("/v1/chat/completions", json={**HELLO, "model": "sandbox/sandbox"})
     assert [name for name in response.headers if name in ("vary", CORS)] == []
+
+
+# --- Limits ---
+
+
+def limit(site: Site, **values: Any) -> None:
+    set_limit(SYSTEM, site.machine.user, LimitInput(**values), site.machine.user)
+
+
+def used(site: Site) -> dict[str, int | Decimal]:
+    return {
+        fill.name: fill.used
+        for some in limits.fills(site.machine.user.pk).values()
+        for fill in some
+    }
+
+
+def test_a_relayed_call_waits_for_a_limit_of_its_integration(site):
+    fake = site.machine.connect(name="Fake")
+    limit(site, kind="integration", integration_id=fake.pk, concurrent=1, queue_seconds=10)
+    path, body = (
+        f"/api/proxy/custom/{fake.pk}/chat/completions",
+        {**HELLO, "model": "fake-slow-200"},
+    )
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: site.send(path, json=body), range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert UsageRecord.objects.filter(queued_ms__gt=0).count() == 2
+
+
+def test_what_nobody_can_read_uses_up_what_was_held_back_for_it(site):
+    openai = site.machine.connect("openai", base_url=f"{site.provider.url}/v1")
+    limit(site, tokens_per_day=2_500, money_per_day=Decimal(1))
+    path = f"/api/proxy/custom/{openai.pk}/completions"
+    answers = [site.send(path, json={"model": "gpt-4o-mini", "prompt": "Hi"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 402]
+    assert used(site)["tokens_per_day"] > 2_000
+    assert used(site)["money_per_day"] > 0
+    assert set(UsageRecord.objects.values_list("usage_source", flat=True)) == {"none"}
+
+
+def test_a_refusal_of_the_provider_gives_back_what_was_held(site):
+    limit(site, tokens_per_day=2_500, concurrent=1)
+    site.provider.status = 400
+    assert site.send("/api/proxy/openai-compatible/completions", json=HELLO).status_code == 400
+    assert used(site) == {"tokens_per_day": 0, "concurrent": 0}
+
+
+def test_a_list_is_read_whatever_is_left_of_a_budget(site):
+    limit(site, tokens_per_day=1, money_per_day=Decimal("0.000001"))
+    answer = site.send("/api/proxy/openai-compatible/models", "GET")
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert used(site) == {"tokens_per_day": 0, "money_per_day": 0}

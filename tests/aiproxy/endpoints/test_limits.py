@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from aiproxy.actions import LimitInput, set_limit
+from aiproxy.app import application
 from aiproxy.gateway import aliases, limits, lines
 from aiproxy.models import Alias, LimitLevel, UsageRecord
 from integrations.audit import SYSTEM
+from tests.aiproxy.cors.conftest import Provider
 from tests.factories import make_user
-from tests.fakes import Fake
+from tests.fakes import Fake, serve
 from tests.servers import valkey
 from tests.waiting import eventually
 
@@ -54,6 +56,13 @@ def redis(settings) -> Iterator[Callable[[], None]]:
     with ExitStack() as stack:
         settings.REDIS_URL = stack.enter_context(valkey())
         yield stack.close
+
+
+@pytest.fixture
+def shared(request) -> None:
+    """The fixture that a parameter names, if any. Stands before ``machine`` too."""
+    if request.param:
+        request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -429,3 +438,39 @@ def test_more_calls_than_the_server_takes_are_turned_away_at_once(machine, setti
     assert asyncio.run(at_once(machine, 3, 2)) == [503, 503]
     eventually(lambda: fake.disconnects == 1)
     assert machine.post(CHAT, body()).status_code == 200
+
+
+@pytest.mark.parametrize("shared", ["", "four_workers", "redis"], indirect=True)
+def test_an_answer_that_may_be_endless_is_still_reckoned_with(shared, machine):
+    machine.connect()
+    limit(machine, tokens_per_minute=1_000)
+    assert machine.post(CHAT, body(max_tokens=10**30)).status_code == 200
+    assert used(machine)["tokens_per_minute"] < 100
+    assert not away()
+
+
+@pytest.mark.parametrize("shared", ["", "four_workers", "redis"], indirect=True)
+def test_a_provider_that_counts_nonsense_does_not_drive_the_store_away(
+    shared, machine, allow_private
+):
+    limit(machine, tokens_per_minute=1, money_per_day=Decimal(1))
+    usage = b'{"prompt_tokens": 9007199254740991, "completion_tokens": 9007199254740991}'
+    message = b'{"role": "assistant", "content": "Hi"}'
+    provider = Provider()
+    provider.answer(
+        b'{"model": "x", "choices": [{"message": %b, "finish_reason": "stop"}], "usage": %b}'
+        % (message, usage)
+    )
+    with serve(provider, lifespan="off") as provider.port:
+        allow_private(f"127.0.0.1:{provider.port}")
+        machine.connect("openai", base_url=f"{provider.url}/v1")
+        machine.post(CHAT, body(PRICED))
+    assert used(machine)["tokens_per_minute"] == 10**9
+    assert used(machine)["money_per_day"] == 10**6
+    assert not away()
+
+
+def away() -> bool:
+    """Whether the limits' store did not answer."""
+    assert application.gateway
+    return application.gateway.guards.limits.levels.alone

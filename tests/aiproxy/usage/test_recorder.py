@@ -12,7 +12,7 @@ from aiproxy.usage.recorder import Recorder
 from aiproxy.usage.row import Row
 from integrations.models import AccessToken, Integration
 from providers.rate_limits import Allowance, RateLimitState
-from tests.factories import make_integration, make_token
+from tests.factories import make_integration, make_token, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,6 +102,15 @@ def test_one_bad_record_does_not_take_the_others_of_its_group(alice):
     assert isinstance(bad, NotRecorded)
     assert good is None
     assert UsageRecord.objects.count() == 1
+
+
+def test_the_character_zero_in_a_name_costs_no_record(postgres):
+    user = make_user()
+    zero = {"requested_model": "a\0b", "changes": ["\0"], "journey": {"steps": [["a\0b", 1.5]]}}
+    write(record(user), record(user, model="a\0b", **zero))
+    assert UsageRecord.objects.count() == 2
+    found = UsageRecord.objects.get(model="a\ufffdb")
+    assert found.journey == {"steps": [["a\ufffdb", 1.5]]}
 
 
 def test_stopping_writes_what_is_left(alice):
