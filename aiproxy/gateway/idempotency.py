@@ -23,8 +23,9 @@ from django.utils import timezone
 
 from aiproxy.errors import CannotRepeat, KeyReused, StillRunning
 from aiproxy.models import KeptAnswer
-from integrations import credentials
+from integrations import credentials, policy
 from integrations.errors import SealBroken
+from integrations.models import Integration
 from integrations.tokens import Caller
 
 KEPT_FOR = timedelta(hours=24)
@@ -125,7 +126,7 @@ def _claim(caller: Caller, name: str, request: str, request_id: str) -> Claim | 
         key=name,
         request=request,
         request_id=request_id,
-        leased_until=now + timedelta(seconds=settings.AIM_TOTAL_TIMEOUT + GRACE_SECONDS),
+        leased_until=now + timedelta(seconds=_longest(caller) + GRACE_SECONDS),
         expires_at=now + KEPT_FOR,
     )
     try:
@@ -134,6 +135,13 @@ def _claim(caller: Caller, name: str, request: str, request_id: str) -> Claim | 
     except IntegrityError:
         return None
     return Claim(row.pk, _place(row))
+
+
+def _longest(caller: Caller) -> float:
+    """Seconds that a call of theirs may take; where it goes is not known yet."""
+    policies = Integration.objects.filter(owner_id=caller.user_id).values_list("policy", flat=True)
+    own = (policy.read(stored).total_timeout or 0.0 for stored in policies if stored)
+    return max(settings.AIM_TOTAL_TIMEOUT, *own, 0.0)
 
 
 def _earlier(row: KeptAnswer, request: str) -> Earlier:

@@ -292,6 +292,17 @@ def test_call_whose_server_died_is_waited_for_and_then_not_made_again(ask, machi
     assert len(machine.fake.requests) == 1
 
 
+def test_call_that_its_integration_gives_an_hour_is_waited_for_as_long(machine):
+    machine.connect(policy={"totalTimeout": 3600})
+    machine.post(CHAT, body(), headers=KEY)
+    row = KeptAnswer.objects.get()
+    KeptAnswer.objects.update(
+        state="running", sealed=None, leased_until=row.leased_until - timedelta(seconds=3600)
+    )
+    assert machine.post(CHAT, body(), headers=KEY).headers["retry-after"] == "1"
+    assert len(machine.fake.requests) == 1
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_answer_that_was_too_large_is_not_made_again(ask, machine, monkeypatch, stream):
     monkeypatch.setattr(repeating, "MAX_BYTES", 300)
