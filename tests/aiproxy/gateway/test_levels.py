@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from aiproxy.errors import BudgetUnknown
 from aiproxy.gateway import levels as module
@@ -21,7 +22,8 @@ from aiproxy.gateway.ticket import Part, Ticket
 from aiproxy.metering import meters
 from aiproxy.metering.shared_memory import SharedMemory
 from aiproxy.models import UsageRecord
-from aiproxy.state.redis import Redis
+from aiproxy.state.redis import Redis, Unavailable
+from aiproxy.usage import rollups
 from providers.usage import Usage
 from tests.fakes import closed_port
 from tests.servers import valkey
@@ -43,6 +45,16 @@ class Valkey:
 
     def stop(self) -> None:
         self._stack.close()
+
+
+class Hung(SharedMemory):
+    """A store that does not answer for a while."""
+
+    def __init__(self) -> None:
+        """Needs nothing."""
+
+    async def settle(self, *args: Any) -> None:
+        raise Unavailable
 
 
 @pytest.fixture
@@ -86,6 +98,7 @@ async def spend(owner: Any, tokens: int) -> None:
         owner=owner, at=NOW, operation="chat", dialect="openai", input_tokens=tokens
     )
     await record.asave()
+    await sync_to_async(rollups.add)([record])
 
 
 async def test_workers_share_one_limit(workers):
@@ -181,6 +194,18 @@ async def test_what_a_living_worker_holds_outlives_its_lease(workers):
     assert await admitted(workers[1], of, 1) == 0
     workers[1].store.now += meters.LEASE_SECONDS
     assert await admitted(workers[1], of, 1) == 1
+
+
+async def test_what_ended_while_it_did_not_answer_holds_no_place_when_it_is_back(workers, bob):
+    of = rule(bob.pk, concurrent=1)
+    ended = ticket(of)
+    assert await workers[0].take(ended) is None
+    workers[0].store, store = Hung(), workers[0].store
+    await workers[0].settle(ended, None, None)
+    workers[0].store = store
+    assert await workers[0].take(ticket(of)) is not None  # so it hears that the store is back
+    await asyncio.gather(*workers[0]._tasks)
+    assert await workers[1].take(ticket(of)) is None
 
 
 async def test_a_caller_that_leaves_while_the_store_is_asked_leaves_nothing_behind(workers):
