@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Levels:
     _learned: dict[str, float] = field(default_factory=dict)
     """The same for this worker's own memory."""
     _back_since: float = -math.inf
+    _owed: deque[tuple[float, Ticket]] = field(default_factory=deque)
+    """What has ended, and when, without the store's knowing."""
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -139,6 +142,7 @@ class Levels:
                 ticket.lease not in self._open
             ):  # it ended meanwhile, and must not hold what it gave back
                 await self._let_go(store, ticket)
+        await self._make_good(store)
         await store.sweep()
 
     async def close(self) -> None:
@@ -171,6 +175,8 @@ class Levels:
         if taken.untold:
             raise Unavailable
         self.alone = False
+        if self._owed:
+            self._spawn(self._make_good(store))
         self._told |= dict.fromkeys(paid, time.monotonic())
         if taken.fit:
             totals = [b + ask.amount for b, ask in zip(taken.before, ticket.asks, strict=True)]
@@ -186,6 +192,27 @@ class Levels:
             await store.settle(ticket.asks, ticket.lease, actual)
         except Unavailable:
             self.alone = True
+            if ticket.held:
+                self._owed.append((time.monotonic(), ticket))
+            self._forget_ended()
+
+    async def _make_good(self, store: Store) -> None:
+        """Let go in the store of what ended while it was away: else it held places for nobody until its leases end.
+        What budgets have paid it is told by the records.
+        """
+        self._forget_ended()
+        while self._owed:
+            ended, ticket = self._owed.popleft()
+            try:
+                await store.settle(ticket.held, ticket.lease, [0] * len(ticket.held))
+            except Unavailable:
+                self._owed.appendleft((ended, ticket))
+                return
+
+    def _forget_ended(self) -> None:
+        """Those whose leases have come to their end in the store too."""
+        while self._owed and self._owed[0][0] < time.monotonic() - LEASE_SECONDS:
+            self._owed.popleft()
 
     def _part(self, ask: Ask) -> Ask:
         """This worker's part of a rate or a number of places. A budget has no parts."""

@@ -47,7 +47,7 @@ local function let_go(meter, name)
   redis.call('ZREM', meter.leases, name)
   if amount then
     redis.call('HDEL', meter.key, 'lease:' .. name)
-    redis.call('HINCRBY', meter.key, 'held', '-' .. amount)
+    if amount ~= '0' then redis.call('HINCRBY', meter.key, 'held', '-' .. amount) end  -- "-0" is no number there
   end
 end
 

@@ -470,6 +470,17 @@ def test_a_provider_that_counts_nonsense_does_not_drive_the_store_away(
     assert not away()
 
 
+@pytest.mark.parametrize("shared", ["", "four_workers", "redis"], indirect=True)
+def test_a_call_that_asks_for_nothing_of_a_budget_is_let_go_of_like_any_other(shared, machine):
+    machine.connect()
+    limit(machine, tokens_per_day=1_000, concurrent=1)
+    short = {"model": "openai-compatible/fake-embedding", "input": "x"}
+    answers = [machine.post("/v1/embeddings", short) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert used(machine)["concurrent"] == 0
+    assert not away()
+
+
 def away() -> bool:
     """Whether the limits' store did not answer."""
     assert application.gateway

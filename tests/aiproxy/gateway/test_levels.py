@@ -21,7 +21,7 @@ from aiproxy.gateway.refusals import Full
 from aiproxy.gateway.ticket import Part, Ticket
 from aiproxy.metering import meters
 from aiproxy.metering.shared_memory import SharedMemory
-from aiproxy.state.redis import Redis
+from aiproxy.state.redis import Redis, Unavailable
 from providers.usage import Usage
 from tests.factories import make_call
 from tests.fakes import closed_port
@@ -44,6 +44,16 @@ class Valkey:
 
     def stop(self) -> None:
         self._stack.close()
+
+
+class Hung(SharedMemory):
+    """A store that does not answer for a while."""
+
+    def __init__(self) -> None:
+        """Needs nothing."""
+
+    async def settle(self, *args: Any) -> None:
+        raise Unavailable
 
 
 @pytest.fixture
@@ -179,6 +189,18 @@ async def test_what_a_living_worker_holds_outlives_its_lease(workers):
     assert await admitted(workers[1], of, 1) == 0
     workers[1].store.now += meters.LEASE_SECONDS
     assert await admitted(workers[1], of, 1) == 1
+
+
+async def test_what_ended_while_it_did_not_answer_holds_no_place_when_it_is_back(workers, bob):
+    of = rule(bob.pk, concurrent=1)
+    ended = ticket(of)
+    assert await workers[0].take(ended) is None
+    workers[0].store, store = Hung(), workers[0].store
+    await workers[0].settle(ended, None, None)
+    workers[0].store = store
+    assert await workers[0].take(ticket(of)) is not None  # so it hears that the store is back
+    await asyncio.gather(*workers[0]._tasks)
+    assert await workers[1].take(ticket(of)) is None
 
 
 async def test_a_caller_that_leaves_while_the_store_is_asked_leaves_nothing_behind(workers):

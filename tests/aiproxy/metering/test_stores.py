@@ -35,7 +35,7 @@ METERS = [
 ]
 
 asks = st.lists(
-    st.builds(Ask, st.sampled_from(METERS), st.integers(1, 20)),
+    st.builds(Ask, st.sampled_from(METERS), st.integers(0, 20)),
     min_size=1,
     max_size=3,
     unique_by=lambda ask: ask.meter,
