@@ -101,8 +101,9 @@ def call(page: Page, token: str) -> None:
 def set_limits(page: Page) -> None:
     page.get_by_role("link", name="Limits").click()
     set_limit(page, "The whole account", requests_per_minute=600, money_per_month=25)
-    set_limit(page, "Sandbox", requests_per_minute=30, tokens_per_day=100)
+    set_limit(page, "Sandbox", requests_per_minute=30, tokens_per_day=200)
     set_limit(page, "Editor on my laptop", concurrent=4, money_per_day=2)
+    page.reload()  # without the messages of what was saved
     take(page, "limits")
 
 
