@@ -98,6 +98,25 @@ def call(page: Page, token: str) -> None:
         )
 
 
+def set_limits(page: Page) -> None:
+    page.get_by_role("link", name="Limits").click()
+    set_limit(page, "The whole account", requests_per_minute=600, money_per_month=25)
+    set_limit(page, "Sandbox", requests_per_minute=30, tokens_per_day=200)
+    set_limit(page, "Editor on my laptop", concurrent=4, money_per_day=2)
+    page.reload()  # without the messages of what was saved
+    take(page, "limits")
+
+
+def set_limit(page: Page, subject: str, **values: int) -> None:
+    page.click("#new-limit")
+    label = page.locator("[name=about] option", has_text=subject).first.inner_text()
+    page.select_option("[name=about]", label=label)
+    for name, value in values.items():
+        page.fill(f"[name={name}]", str(value))
+    page.click("#save")
+    page.wait_for_selector(".dialog", state="hidden")
+
+
 def take(page: Page, name: str) -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(400)  # animations are over
@@ -118,7 +137,9 @@ def tour(browser: Browser, link: str) -> None:
     page.wait_for_selector(".tiles")
     take(page, "usage")
     page.keyboard.press("Escape")
+    set_limits(page)
     page.emulate_media(color_scheme="dark")
+    page.get_by_role("link", name="Marketplace", exact=True).click()
     page.click("#card-mistral")
     page.fill("[name=key]", "demonstration0123456789abcdef012")
     take(page, "dialog")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from aiproxy.errors import BudgetUsedUp, LimitReached, TargetBudgetUsedUp, TargetLimitReached
@@ -40,9 +41,9 @@ def error(full: Full, target: Target | None) -> CallError:
     told = f"{_fullness(full)} It frees in {_time(full.wait)}.{_note(full)}"
     if full.part.gauge.what.kind == "budget":
         budget = TargetBudgetUsedUp if target else BudgetUsedUp
-        return budget(told, retry_after=full.wait, provider=provider)
+        return budget(told, retry_after=math.ceil(full.wait), provider=provider)
     limit = TargetLimitReached if target else LimitReached
-    return limit(told, retry_after=full.wait, provider=provider)
+    return limit(told, retry_after=math.ceil(full.wait), provider=provider)
 
 
 def _fullness(full: Full) -> str:

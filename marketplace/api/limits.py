@@ -6,6 +6,7 @@ and of tokens it needs the scope that can also revoke tokens, and its own limit 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -207,7 +208,9 @@ def _facts(row: Limit, fills: Mapping[UUID, Sequence[Fill]]) -> schema.Limit:
                 name=_JSON_NAMES[fill.name],
                 used=_amount(fill.used),
                 limit=_amount(fill.limit),
-                freesInSeconds=fill.frees_in_seconds,
+                freesInSeconds=None
+                if fill.frees_in_seconds is None
+                else math.ceil(fill.frees_in_seconds),
             )
             for fill in fills.get(row.pk, ())
         ],

@@ -423,7 +423,7 @@ class Fill(Schema):
     name: str = Field(description="Which of the limit's values.", examples=["requestsPerMinute"])
     used: int | str = Field(description="A number; of money, US dollars as decimal text.")
     limit: int | str
-    freesInSeconds: float | None = Field(
+    freesInSeconds: int | None = Field(
         description="When all of it is free again; null for calls at once, and where nothing is used."
     )
 

@@ -60,7 +60,7 @@ _VALUES = (*RATES, *BUDGETS, "queue_seconds")
 
 
 class LimitForm(ActionForm):
-    about = forms.ChoiceField(label="Holds for")
+    about = forms.ChoiceField(label="Holds for", widget=forms.Select(attrs={"autofocus": True}))
     account = forms.CharField(
         label="Of the account",
         required=False,

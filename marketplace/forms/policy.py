@@ -15,9 +15,9 @@ from marketplace.forms.base import LinesField
 from marketplace.templatetags.ui import seconds, words
 
 ATTEMPTS = (
-    (3, "Up to three times (usual)"),
-    (2, "Up to twice"),
-    (1, "Once, never again"),
+    (3, "Three (usual)"),
+    (2, "Two"),
+    (1, "One"),
 )
 CACHED = (("0", "Off"), ("300", "5 minutes"), ("3600", "1 hour"), ("86400", "1 day"))
 _CUSTOM = "custom"

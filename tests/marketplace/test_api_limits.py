@@ -64,7 +64,7 @@ def test_fills_tell_how_full_it_is(bob, bob_client):
     assert fills["requestsPerMinute"]["limit"] == 60
     assert (fills["tokensPerDay"]["used"], fills["tokensPerDay"]["limit"]) == (1000, 5000)
     assert (fills["moneyPerMonth"]["used"], fills["moneyPerMonth"]["limit"]) == ("1.5", "20.5")
-    assert fills["moneyPerMonth"]["freesInSeconds"] > 0
+    assert isinstance(fills["moneyPerMonth"]["freesInSeconds"], int)
 
 
 def test_each_subject_is_named(bob, bob_client):
