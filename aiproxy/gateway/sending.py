@@ -97,6 +97,7 @@ def _note_sending(call: Call, wire: WireRequest) -> None:
         raise NotAsItIs(wire.changes)
     call.attempts += 1
     call.sent = wire
+    call.model, call.answered_at = "", None  # what an attempt before it learned is not of this one
     call.sent_at = time.monotonic()
 
 

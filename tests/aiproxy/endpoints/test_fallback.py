@@ -9,6 +9,8 @@ import pytest
 from aiproxy.app import application
 from aiproxy.gateway import aliases
 from aiproxy.models import Alias, UsageRecord
+from tests.aiproxy.cors.conftest import Provider
+from tests.fakes import serve
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
 FAILING = "openai-compatible/fake-error-429-retry-0"
@@ -242,3 +244,21 @@ def test_weights_spread_the_calls_over_integrations(machine, known):
         assert reply.headers["x-aim-route"] == "weighted of 3"
     names = Counter(UsageRecord.objects.values_list("integration_name", flat=True))
     assert names == {"three": 1, "one": 1}
+
+
+def test_the_record_does_not_mix_two_places(machine, allow_private):
+    """The first greets, naming its model, and fails; the second refuses."""
+    greeting = b'data: {"id": "1", "model": "greeter", "choices": [{"delta": {}}]}\n\n'
+    provider = Provider()
+    provider.answer(
+        greeting + b'data: {"error": {"message": "overloaded"}}\n\n', "text/event-stream"
+    )
+    with serve(provider, lifespan="off") as provider.port:
+        allow_private(f"127.0.0.1:{provider.port}")
+        machine.connect("openai", base_url=f"{provider.url}/v1")
+        machine.connect()
+        call = {"model": "openai/gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
+        headers = {"x-aim-fallback": "openai-compatible/fake-error-400"}
+        machine.post("/v1/chat/completions", {**call, "stream": True}, headers=headers)
+    record = UsageRecord.objects.get()
+    assert (record.provider_id, record.model) == ("openai-compatible", "fake-error-400")
