@@ -20,6 +20,9 @@ import msgspec
 from providers.errors import ServerError
 from providers.wire import WireReply
 
+MOST = 10**12
+"""Of anything that is counted."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -40,9 +43,9 @@ def as_str(value: object) -> str:
 
 def as_int(value: object) -> int:
     """A count: ``value`` if it is a whole number of at least 0 (``3.0`` too, as some hosts write),
-    else 0.
+    else 0. One that nothing could count is none: the sums of usage must hold it.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MOST:
         return 0
     return int(value) if value == int(value) else 0
 

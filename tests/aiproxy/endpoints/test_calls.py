@@ -213,8 +213,3 @@ def test_bedrock_is_not_called_with_a_signature_where_no_region_can_be_told(mach
     assert answer.status_code == 400
     assert secret not in answer.text and "region" in answer.text
     assert machine.fake.requests == []
-
-
-def test_a_nul_in_what_was_asked_for_is_recorded_as_every_database_can(machine):
-    machine.post("/v1/chat/completions", {**CHAT, "model": "no\0such"})
-    assert UsageRecord.objects.get().requested_model == "no\N{REPLACEMENT CHARACTER}such"

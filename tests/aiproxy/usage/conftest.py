@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.db import connection, connections
 
@@ -32,6 +33,12 @@ def _postgres_tables(postgres_server: dict[str, Any], django_db_setup: None) -> 
     return []
 
 
+def _forget_connection() -> None:
+    """Of this thread; the next question in it goes to whatever is the default then."""
+    connection.close()
+    del connections["default"]
+
+
 @pytest.fixture
 def postgres(
     postgres_server: dict[str, Any], _postgres_tables: list[bool], django_db_blocker: Any
@@ -51,6 +58,9 @@ def postgres(
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE marketplace_user, aiproxy_prunedusage CASCADE")
         finally:
+            async_to_sync(
+                sync_to_async(_forget_connection)
+            )()  # of the thread that async code asks in
             connection.close()
             connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
             connections.settings["default"] = usual
