@@ -39,6 +39,11 @@ def _forget_connection() -> None:
     del connections["default"]
 
 
+async def _forget_in_thread() -> None:
+    """In the thread that async code asks in."""
+    await sync_to_async(_forget_connection)()
+
+
 @pytest.fixture
 def postgres(
     postgres_server: dict[str, Any], _postgres_tables: list[bool], django_db_blocker: Any
@@ -58,9 +63,7 @@ def postgres(
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE marketplace_user, aiproxy_prunedusage CASCADE")
         finally:
-            async_to_sync(
-                sync_to_async(_forget_connection)
-            )()  # of the thread that async code asks in
+            asyncio.run(_forget_in_thread())
             connection.close()
             connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
             connections.settings["default"] = usual
