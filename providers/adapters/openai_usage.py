@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from providers.adapters.reading import as_dict, as_int, first_int
+from providers.adapters.reading import MOST, as_dict, as_int, first_int
 from providers.usage import Usage
 
 MOST_MONEY = 1_000_000
@@ -23,8 +23,9 @@ def read_usage(value: object) -> Usage | None:
     inside = as_dict(said.get("prompt_tokens_details")) or as_dict(said.get("input_tokens_details"))
     outside = as_dict(said.get("completion_tokens_details"))
     outside = outside or as_dict(said.get("output_tokens_details"))
-    if not any(isinstance(said.get(name), int | float) for name in _COUNTS):
-        return None
+    counts = (said.get(name) for name in _COUNTS)
+    if not any(isinstance(count, int | float) and count < MOST for count in counts):
+        return None  # nor where all it says is beyond counting
     prompt = first_int(said.get("prompt_tokens"), said.get("input_tokens"))
     completion = first_int(said.get("completion_tokens"), said.get("output_tokens"))
     reasoning = first_int(outside.get("reasoning_tokens"), said.get("reasoning_tokens"))

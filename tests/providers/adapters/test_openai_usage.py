@@ -93,3 +93,7 @@ def test_voyage_tells_only_a_total():
 )
 def test_cost_is_what_the_provider_says(said, cost):
     assert known({"prompt_tokens": 1, "completion_tokens": 1, "cost": said}).cost == cost
+
+
+def test_counts_that_nothing_could_count_say_nothing():
+    assert read_usage({"prompt_tokens": 10**15, "completion_tokens": 10**15}) is None
