@@ -304,7 +304,7 @@ class Bench:
             self.load(gateway, False, 16, 2)
             spy = subprocess.Popen(
                 [Path(PYTHON).parent / "py-spy", "record", "-p", str(gateway.process.pid), "-d", str(self.seconds),
-                 "-r", "250", "-f", "raw", "-o", str(raw)],
+                 "-r", "250", "--gil", "-f", "raw", "-o", str(raw)],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             self.load(gateway, False, 16, self.seconds + 2)

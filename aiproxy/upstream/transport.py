@@ -37,7 +37,10 @@ from providers.endpoint import PrivateEndpoints
 DNS_SECONDS = 5.0
 DNS_CACHE_SECONDS = 30
 KEEP_ALIVE_SECONDS = 30.0
-CONNECTIONS = 1000
+CONNECTIONS = 0
+"""No limit: AIM_MAX_CALLS bounds the calls, each has one, and none may wait until another's stream ends."""
+
+REMEMBERED = 1000
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEAD_BYTES = 64 * 1024
@@ -191,7 +194,7 @@ class GuardedTransport(AiohttpTransport):
         place = (url.scheme, url.raw_host or "", url.port or 0)
         if self._passed.get(place) is not allowed:
             _guard(allowed, *place)
-            if len(self._passed) >= CONNECTIONS:
+            if len(self._passed) >= REMEMBERED:
                 self._passed.clear()
             self._passed[place] = allowed
 

@@ -466,7 +466,7 @@ def test_a_provider_that_counts_nonsense_does_not_drive_the_store_away(
         machine.connect("openai", base_url=f"{provider.url}/v1")
         machine.post(CHAT, body(PRICED))
     assert used(machine)["tokens_per_minute"] == 10**9
-    assert used(machine)["money_per_day"] == 10**6
+    assert 0 < used(machine)["money_per_day"] <= 10**6
     assert not away()
 
 
