@@ -51,10 +51,6 @@ class Gauged:
         seconds = self.limit.queue_seconds
         return f"waits up to {seconds} s" if seconds else "refuses at once"
 
-    @property
-    def fullest(self) -> Meter | None:
-        return max(self.meters, key=lambda meter: meter.share, default=None)
-
 
 def gauge(found: Iterable[Limit], *, administrator: bool, foreign: bool = False) -> list[Gauged]:
     """``foreign``: they hold for other accounts, so the account is named."""

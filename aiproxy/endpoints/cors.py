@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from aiproxy.cors import paths, policy, relay
 from aiproxy.cors.paths import Rule
+from aiproxy.endpoints import body as bodies
 from aiproxy.endpoints import repeating, wishes
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.calls import integration_id
-from aiproxy.endpoints.exchange import Endpoint, Exchange, address, leaving_cancels, read_body
+from aiproxy.endpoints.exchange import Endpoint, Exchange, address, leaving_cancels
 from aiproxy.errors import MethodNotAllowed, NoDatabase, OriginRefused
 from aiproxy.gateway.call import Call, Target
 from aiproxy.protocols.native import PROTOCOL
@@ -99,7 +100,7 @@ async def _errand(exchange: Exchange, connection: Connection) -> Errand:
     rule, model = paths.find(connection, scope["method"], path)
     key_name = connection.auth.name if connection.auth.place == "query" else ""
     query = paths.query(scope["query_string"].decode("latin-1"), key_name)
-    body = b"" if rule.method == "GET" else await read_body(exchange)
+    body = b"" if rule.method == "GET" else await bodies.read(exchange)
     said = relay.named(exchange.header("content-type"), body)
     target = relay.target(connection, model or said.model)
     call = Call(

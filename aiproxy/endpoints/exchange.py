@@ -1,4 +1,4 @@
-"""One machine request and its answer: reading the body, telling when the caller leaves, writing JSON or a stream.
+"""One machine request and its answer: who asks, telling when the caller leaves, writing JSON or a stream.
 
 Every machine URL is an ``Endpoint``. It authenticates before it reads a byte of the body, and turns whatever
 goes wrong into the error object of the caller's dialect, as an HTTP status or as the last event of a stream.
@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from aiproxy.cors import policy
-from aiproxy.endpoints import large, repeating
+from aiproxy.endpoints import body, large, repeating
 from aiproxy.endpoints.caller import caller_of
 from aiproxy.endpoints.pulse import Pulse
 from aiproxy.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
     Busy,
     MethodNotAllowed,
     NoDatabase,
@@ -45,15 +41,10 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-BODY_SECONDS = 10.0
-"""A caller that needs longer to send its request is holding a connection, not calling."""
-
 WATCH_AFTER_SECONDS = 0.02
 
 Handler = Callable[["Exchange"], Awaitable[None]]
 Headers = Mapping[str, str]
-
-_POSITION = re.compile(r" ?\(byte (\d+)\)")
 
 
 @dataclass(slots=True)
@@ -266,12 +257,12 @@ class Endpoint:
         exchange.caller = await caller_of(raw, address(exchange.scope))
         exchange.steps.append(("authenticated", time.monotonic()))
         if self.method == "POST":
-            content = await read_body(exchange)
+            content = await body.read(exchange)
             exchange.large = large.is_large(content)
             if exchange.large:
-                exchange.body = await large.decoded(content, parse_json)
+                exchange.body = await large.decoded(content, body.parse)
             else:
-                exchange.body = parse_json(content)
+                exchange.body = body.parse(content)
             exchange.steps.append(("read", time.monotonic()))
             if repeating.HEADER in exchange.headers:
                 handler = await repeating.once(exchange, content, handler)
@@ -317,57 +308,6 @@ def address(scope: Scope) -> str:
 def request_id(scope: Scope) -> str:
     """The id the server's door gave the request; a new one where there is no door (tests of this app alone)."""
     return scope.get("aim.request_id") or f"req_{random.getrandbits(96):024x}"
-
-
-async def read_body(exchange: Exchange) -> bytes:
-    """The whole body; raises BodyTooLarge or BodyTooSlow without keeping what has come."""
-    limit: int = settings.AIM_MAX_BODY_BYTES
-    announced = exchange.header("content-length")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            more = True
-            while more:
-                message = await _next(exchange)
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > limit:
-                    raise _too_large(limit)
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise BodyTooSlow(
-            "The request body did not arrive in time. Send it faster or smaller."
-        ) from None
-    return b"".join(pieces)
-
-
-async def _next(exchange: Exchange) -> Message:
-    message = await exchange.receive()
-    if message["type"] == "http.disconnect":
-        exchange.left = True
-        raise asyncio.CancelledError
-    return message
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"The request body is larger than {limit // (1024 * 1024)} MiB. Send less at once."
-    )
-
-
-def parse_json(content: bytes) -> Any:
-    """The body as JSON; raises InvalidRequest that says where it broke."""
-    if not content:
-        raise InvalidRequest("The request has no body. Send a JSON object.")
-    try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        where = _POSITION.search(str(error))
-        place = f" near byte {where.group(1)}" if where else ""
-        raise InvalidRequest(f"The request body is not valid JSON{place}.") from None
 
 
 class leaving_cancels:  # used as a context manager, as asyncio.timeout is

@@ -54,7 +54,7 @@ def dialect(request):
 
 
 def test_a_body_that_never_begins_is_not_waited_for(machine, monkeypatch):
-    monkeypatch.setattr("aiproxy.endpoints.exchange.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("aiproxy.endpoints.body.SECONDS", 0.2)
     head = (
         "POST /api/ai/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n"
         f"authorization: Bearer {machine.token}\r\n\r\n"

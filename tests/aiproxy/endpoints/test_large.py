@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from aiproxy.endpoints import large
-from aiproxy.endpoints.exchange import parse_json
+from aiproxy.endpoints.body import parse
 from aiproxy.protocols.openai import PROTOCOL
 from providers.errors import InvalidRequest
 
@@ -42,9 +42,9 @@ def test_a_large_body_is_read_beside_the_event_loop(machine, monkeypatch):
 )
 def test_a_body_of_too_many_values_is_refused(crowd):
     with pytest.raises(InvalidRequest, match="too many values"):
-        asyncio.run(large.decoded(b'{"messages":' + crowd + b"}", parse_json))
+        asyncio.run(large.decoded(b'{"messages":' + crowd + b"}", parse))
 
 
 def test_long_texts_are_no_crowd():
     body = b'{"text":"' + b"a, b: c; " * 500_000 + b'"}'
-    assert asyncio.run(large.decoded(body, parse_json))["text"].startswith("a, b")
+    assert asyncio.run(large.decoded(body, parse))["text"].startswith("a, b")

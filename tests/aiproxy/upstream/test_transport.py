@@ -10,6 +10,7 @@ from typing import cast
 
 import httpx
 import pytest
+import yarl
 
 from aiproxy.upstream import names, transport
 from aiproxy.upstream.transport import (
@@ -261,3 +262,21 @@ async def test_a_process_that_may_open_nothing_more_blames_nobody_else(monkeypat
     monkeypatch.setattr("aiohappyeyeballs.start_connection", start_connection)
     with pytest.raises(NoSocketLeft):
         await get("https://8.8.8.8/")
+
+
+async def test_no_call_waits_for_a_connection_that_others_hold():
+    """More than aiohttp's usual hundred, none of which is answered: each still reaches the provider."""
+    with serve_raw(lambda line: line.silence()) as server:
+        guarded = GuardedTransport(lambda: PrivateEndpoints.parse(f"127.0.0.1:{server.port}"))
+        await guarded.open()
+        url = yarl.URL(server.url)
+        calls = [asyncio.create_task(guarded.call("GET", url, {}, None, 5)) for _ in range(120)]
+        try:
+            async with asyncio.timeout(10):
+                while server.connections < len(calls):  # noqa: ASYNC110  # counted in the server's thread
+                    await asyncio.sleep(0.01)
+        finally:
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await guarded.aclose()
